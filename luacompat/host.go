@@ -1,0 +1,58 @@
+package luacompat
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Options is what a Runtime needs of its host. One Runtime serves one
+// configuration; it holds one VM per worker. Shared dicts live outside of it
+// and survive a reload (SharedDicts).
+type Options struct {
+	Workers                   int
+	Prefix                    string // nginx prefix, ends in "/"
+	PackagePath, PackageCPath string // with $prefix and ";;" unexpanded; "" when not set
+	Dicts                     *SharedDicts
+	Log                       func(level int, msg string) // cycle log: init, timers without request, VM warnings
+	// Dial makes every outgoing Lua connection, after --map-addr.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Resolve is the http-level resolver; nil: none defined.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+	// FakeRequest makes the request that timers and init_worker run with.
+	FakeRequest                           func(ctx context.Context, worker int, phase Phase) Request
+	MaxPendingTimers, MaxRunningTimers    int
+	RegexMatchLimit, RegexCacheMaxEntries int
+	MapPath                               func(string) string // --map-path, for files that Lua opens
+	MapAddr                               func(string) string // --map-addr
+	Version                               string              // ngx.config.nginx_version source, e.g. "1.22.1"
+	Now                                   func() time.Time    // nil: time.Now
+	CaptureErrorLog                       int64
+	ErrorLog                              func(level int, msg string)
+	NginxConfigure                        string
+}
+
+// Chunk is Lua source as the configuration gives it.
+type Chunk struct {
+	Directive string // content_by_lua_block, …
+	Name      string // chunk name: "=content_by_lua(nginx.conf:6)" or "@/path"
+	Source    string // inline text
+	Inline    bool
+	// File form: the path is given to Run's caller by the host (it may hold
+	// variables); it is read at first use and cached, or read every time with
+	// lua_code_cache off.
+	Path  func(Request) (string, error)
+	Phase Phase
+}
+
+// Exports that other rooms call (implemented in runtime.go, script.go):
+//
+//	New(Options) (*Runtime, error)                      // VMs made, init_by_lua not yet run
+//	(*Runtime) Compile(Chunk) (*Script, error)          // inline: syntax error now; file: lazily, as nginx does
+//	(*Runtime) Init(ctx, *Script) error                 // init_by_lua in every VM
+//	(*Runtime) InitWorker(ctx, *Script)                 // init_worker_by_lua in every VM
+//	(*Runtime) Worker(i) *Worker                        // the VM of worker i
+//	(*Script) Run(ctx, Phase, Request) (Outcome, error) // on the worker req.WorkerID()
+//	(*Runtime) Release(state any)                       // end of a request: kill its threads, return what is pooled
+//	(*Runtime) Shutdown(ctx)                            // exit_worker, timers with premature=true, then VMs closed
