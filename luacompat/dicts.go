@@ -1,0 +1,402 @@
+package luacompat
+
+import (
+	"container/list"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// SharedDicts holds every lua_shared_dict of the process. It outlives a
+// Runtime: a reload hands the same SharedDicts to the next one and zones of
+// the same name and size keep their contents, as nginx keeps shared memory.
+type SharedDicts struct {
+	mu    sync.Mutex
+	zones map[string]*Dict
+	now   func() time.Time
+}
+
+// NewSharedDicts returns an empty set of zones. now tells the time; nil is
+// time.Now.
+func NewSharedDicts(now func() time.Time) *SharedDicts {
+	if now == nil {
+		now = time.Now
+	}
+	return &SharedDicts{zones: map[string]*Dict{}, now: now}
+}
+
+// Declare makes the zone that `lua_shared_dict name size` names, or finds the
+// one that is there. A zone whose size changed starts empty, as in nginx.
+func (s *SharedDicts) Declare(name string, size int64) (*Dict, error) {
+	if size < 8191 {
+		return nil, fmt.Errorf("invalid lua shared dict size %q", fmt.Sprint(size))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.zones[name]; d != nil && d.size == size {
+		return d, nil
+	}
+	d := newDict(name, size, s.now)
+	s.zones[name] = d
+	return d, nil
+}
+
+// Retain drops the zones that a new configuration no longer names.
+func (s *SharedDicts) Retain(names map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.zones {
+		if !names[name] {
+			delete(s.zones, name)
+		}
+	}
+}
+
+// Zones lists the zones by name.
+func (s *SharedDicts) Zones() map[string]*Dict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := make(map[string]*Dict, len(s.zones))
+	for name, d := range s.zones {
+		m[name] = d
+	}
+	return m
+}
+
+// valueKind is the type of a stored value.
+type valueKind uint8
+
+const (
+	kindNil valueKind = iota
+	kindBoolean
+	kindNumber
+	kindString
+	kindList
+)
+
+// dictValue is a value as a dict keeps it.
+type dictValue struct {
+	kind valueKind
+	num  float64 // number; boolean as 0 or 1
+	str  string
+}
+
+// size is the room a value takes in nginx's node.
+func (v dictValue) size() int {
+	switch v.kind {
+	case kindBoolean:
+		return 1
+	case kindNumber:
+		return 8
+	}
+	return len(v.str)
+}
+
+// dictItem is one key of a dict.
+type dictItem struct {
+	key     string
+	val     dictValue
+	list    *list.List // of listNode when val.kind is kindList
+	expires int64      // unix ms, 0 never
+	flags   uint32
+	mem     slabRef
+	elem    *list.Element
+}
+
+type listNode struct {
+	val dictValue
+	mem slabRef
+}
+
+// Sizes of nginx's structures, for the account of memory.
+const (
+	dictNodeSize = 68 // rbtree node up to color, dict node up to data
+	listNodeSize = 21
+	listHeadSize = 16
+	dictCtxSize  = 80 // the zone's own header
+)
+
+// Errors in the words that scripts see.
+var (
+	errDictNotFound  = errors.New("not found")
+	errDictExists    = errors.New("exists")
+	errDictNoMemory  = errors.New("no memory")
+	errDictNotNumber = errors.New("not a number")
+	errDictNotList   = errors.New("value not a list")
+	errDictIsList    = errors.New("value is a list")
+	errDictNilStore  = errors.New("attempt to add or replace nil values")
+)
+
+// Dict is one shared dictionary: a bounded map with least-recently-used
+// eviction, shared by all workers.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxshareddict
+type Dict struct {
+	name string
+	size int64
+	now  func() time.Time
+
+	mu    sync.Mutex
+	items map[string]*dictItem
+	lru   list.List // front is the most recently used
+	slab  slab
+}
+
+func newDict(name string, size int64, now func() time.Time) *Dict {
+	d := &Dict{name: name, size: size, now: now, items: map[string]*dictItem{}}
+	d.slab.init(size)
+	d.slab.alloc(dictCtxSize)
+	d.slab.alloc(len(` in lua_shared_dict zone ""`) + len(name) + 1)
+	return d
+}
+
+// Name is the zone's name.
+func (d *Dict) Name() string { return d.name }
+
+func (d *Dict) nowMs() int64 { return d.now().UnixMilli() }
+
+// storeOp says how a value is stored.
+type storeOp uint8
+
+const (
+	opAdd storeOp = 1 << iota
+	opReplace
+	opSafe
+)
+
+// store is set, add, replace and their safe forms; a nil value removes.
+// ttl is in milliseconds, 0 for ever.
+func (d *Dict) store(op storeOp, key string, v dictValue, ttl int64, flags uint32) (forcible bool, err error) {
+	if v.kind == kindNil && op&(opAdd|opReplace) != 0 {
+		return false, errDictNilStore
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.nowMs()
+	d.expire(1, now)
+	it := d.items[key]
+	live := it != nil && !it.expired(now)
+	switch {
+	case op&opReplace != 0 && !live:
+		return false, errDictNotFound
+	case op&opAdd != 0 && live:
+		return false, errDictExists
+	}
+	if it != nil {
+		if v.kind != kindNil && it.val.kind != kindList && it.val.size() == v.size() {
+			d.lru.MoveToFront(it.elem)
+			it.val, it.flags, it.expires = v, flags, deadline(now, ttl)
+			return false, nil
+		}
+		d.remove(it)
+	}
+	if v.kind == kindNil {
+		return false, nil
+	}
+	return d.insert(key, v, deadline(now, ttl), flags, op&opSafe == 0, now)
+}
+
+// insert adds a new item, evicting the oldest when there is no room and evict
+// is set; at most thirty rounds, as ngx_lua does.
+func (d *Dict) insert(key string, v dictValue, expires int64, flags uint32, evict bool, now int64) (forcible bool, err error) {
+	n := dictNodeSize + len(key) + v.size()
+	mem, ok := d.slab.alloc(n)
+	if !ok {
+		if !evict {
+			return false, errDictNoMemory
+		}
+		for range 30 {
+			if d.expire(0, now) == 0 {
+				break
+			}
+			forcible = true
+			if mem, ok = d.slab.alloc(n); ok {
+				break
+			}
+		}
+		if !ok {
+			return forcible, errDictNoMemory
+		}
+	}
+	it := &dictItem{key: key, val: v, expires: expires, flags: flags, mem: mem}
+	it.elem = d.lru.PushFront(it)
+	d.items[key] = it
+	return forcible, nil
+}
+
+// lookup is get: it moves a found item to the front. stale tells that the
+// item has expired (only given when wanted).
+func (d *Dict) lookup(key string, wantStale bool) (v dictValue, flags uint32, stale bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.nowMs()
+	if !wantStale {
+		d.expire(1, now)
+	}
+	it := d.items[key]
+	if it == nil {
+		return dictValue{}, 0, false, nil
+	}
+	d.lru.MoveToFront(it.elem)
+	if stale = it.expired(now); stale && !wantStale {
+		return dictValue{}, 0, false, nil
+	}
+	if it.val.kind == kindList {
+		return dictValue{}, 0, false, errDictIsList
+	}
+	return it.val, it.flags, stale, nil
+}
+
+// incr adds by to a number; a missing key starts at init when hasInit.
+func (d *Dict) incr(key string, by float64, hasInit bool, init float64, initTTL int64) (val float64, forcible bool, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.nowMs()
+	d.expire(1, now)
+	it := d.items[key]
+	if it != nil && !it.expired(now) {
+		if it.val.kind != kindNumber {
+			return 0, false, errDictNotNumber
+		}
+		d.lru.MoveToFront(it.elem)
+		it.val.num += by
+		return it.val.num, false, nil
+	}
+	if !hasInit {
+		return 0, false, errDictNotFound
+	}
+	v := dictValue{kind: kindNumber, num: by + init}
+	if it != nil {
+		if it.val.kind != kindList && it.val.size() == 8 {
+			d.lru.MoveToFront(it.elem)
+			it.val, it.flags, it.expires = v, 0, deadline(now, initTTL)
+			return v.num, false, nil
+		}
+		d.remove(it)
+	}
+	forcible, err = d.insert(key, v, deadline(now, initTTL), 0, true, now)
+	return v.num, forcible, err
+}
+
+// ttl is the remaining lifetime of a key in milliseconds: 0 for one that does
+// not expire, negative for one that has expired but is still there.
+func (d *Dict) ttl(key string) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	it := d.items[key]
+	if it == nil {
+		return 0, errDictNotFound
+	}
+	if it.expires == 0 {
+		return 0, nil
+	}
+	return it.expires - d.nowMs(), nil
+}
+
+// setExpire gives a live key a new lifetime.
+func (d *Dict) setExpire(key string, ttl int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.nowMs()
+	it := d.items[key]
+	if it == nil || it.expired(now) {
+		return errDictNotFound
+	}
+	it.expires = deadline(now, ttl)
+	return nil
+}
+
+// flushAll marks every item as expired and removes the first few.
+func (d *Dict) flushAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, it := range d.items {
+		it.expires = 1
+	}
+	d.expire(0, d.nowMs())
+}
+
+// flushExpired removes up to limit expired items (0: all) and counts them.
+func (d *Dict) flushExpired(limit int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now, freed := d.nowMs(), 0
+	for e := d.lru.Back(); e != nil; {
+		prev := e.Prev()
+		if it := e.Value.(*dictItem); it.expired(now) {
+			d.remove(it)
+			if freed++; limit != 0 && freed == limit {
+				break
+			}
+		}
+		e = prev
+	}
+	return freed
+}
+
+// keys lists up to limit live keys (0: all), least recently used first.
+func (d *Dict) keys(limit int) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.nowMs()
+	var keys []string
+	for e := d.lru.Back(); e != nil; e = e.Prev() {
+		if it := e.Value.(*dictItem); !it.expired(now) {
+			keys = append(keys, it.key)
+			if limit != 0 && len(keys) == limit {
+				break
+			}
+		}
+	}
+	return keys
+}
+
+// freeSpace is the room in pages that no item touches, in bytes.
+func (d *Dict) freeSpace() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return int64(d.slab.free) * slabPageSize
+}
+
+// expire removes items from the old end: with n 1 up to two that have
+// expired, with n 0 the oldest by force and then up to two expired ones.
+func (d *Dict) expire(n int, now int64) (freed int) {
+	for ; n < 3; n++ {
+		e := d.lru.Back()
+		if e == nil {
+			return freed
+		}
+		it := e.Value.(*dictItem)
+		if n != 0 && (it.expires == 0 || it.expires > now) {
+			return freed
+		}
+		d.remove(it)
+		freed++
+	}
+	return freed
+}
+
+func (d *Dict) remove(it *dictItem) {
+	if it.list != nil {
+		for e := it.list.Front(); e != nil; e = e.Next() {
+			d.slab.release(e.Value.(listNode).mem)
+		}
+	}
+	d.lru.Remove(it.elem)
+	delete(d.items, it.key)
+	d.slab.release(it.mem)
+}
+
+func (it *dictItem) expired(now int64) bool { return it.expires != 0 && it.expires <= now }
+
+func deadline(now, ttl int64) int64 {
+	if ttl <= 0 {
+		return 0
+	}
+	if ttl > math.MaxInt64-now {
+		return math.MaxInt64
+	}
+	return now + ttl
+}
