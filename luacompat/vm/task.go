@@ -1,0 +1,189 @@
+package vm
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Task is one Lua thread of execution: a handler, a light thread, a timer. Its
+// fields belong to whoever holds the VM's lock.
+type Task struct {
+	VM   *VM
+	L    *lua.LState     // the thread that runs now; changes inside pcall and coroutines
+	Host any             // what the ngx layer hangs here
+	Ctx  context.Context // cancelled when the handler must stop
+
+	cancel  context.CancelFunc
+	spawner chan struct{} // waits until this light thread first blocks or ends
+	parent  *Task
+	ended   bool
+	killed  bool
+	results []lua.LValue
+	err     error
+	done    chan struct{}
+	co      *coro // running coroutine; nil in the task's own body
+	id      *coro // the thread object given to Lua
+	coros   *coro // live coroutines that the task created
+}
+
+// NewTask makes a task that runs when Run is called. ctx may be nil.
+func (v *VM) NewTask(ctx context.Context, host any) *Task {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return &Task{VM: v, Host: host, Ctx: ctx}
+}
+
+// Run takes the lock, calls fn on a pooled thread and returns its first result.
+// The error is *Error or *Unwind.
+func (t *Task) Run(fn *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
+	v := t.VM
+	v.lock.Lock()
+	ret, _, err := t.exec(fn, args, 1, nil)
+	v.lock.Unlock()
+	return ret, err
+}
+
+// RunN is Run for several results, appended to res.
+func (t *Task) RunN(res []lua.LValue, fn *lua.LFunction, args ...lua.LValue) ([]lua.LValue, error) {
+	v := t.VM
+	v.lock.Lock()
+	_, res, err := t.exec(fn, args, -1, res)
+	v.lock.Unlock()
+	return res, err
+}
+
+// exec runs fn with the lock held.
+func (t *Task) exec(fn *lua.LFunction, args []lua.LValue, want int, res []lua.LValue) (lua.LValue, []lua.LValue, error) {
+	v := t.VM
+	prev, prevL := v.cur, t.L
+	v.cur = t
+	th := v.getThread()
+	C := th.L
+	C.Push(v.tramp)
+	C.Push(fn)
+	for _, a := range args {
+		C.Push(a)
+	}
+	err := v.call(th, len(args), v.topHook())
+	ret := lua.LValue(lua.LNil)
+	if err == nil {
+		if n := C.GetTop(); n > 0 {
+			ret = C.Get(1)
+			if want < 0 {
+				for i := 1; i <= n; i++ {
+					res = append(res, C.Get(i))
+				}
+			}
+			C.SetTop(0)
+		}
+	} else {
+		err = v.fault(err)
+	}
+	v.putThread(th)
+	if prevL == nil {
+		t.endCoroutines()
+	}
+	t.L = prevL
+	v.cur = prev
+	return ret, res, err
+}
+
+func (v *VM) topHook() func(*lua.LState) { return v.hookTop }
+
+// Block releases the VM's lock, runs f, which may wait, and takes the lock
+// again. If the task was killed or its context cancelled, Block does not return
+// but unwinds the Lua stack.
+func (v *VM) Block(f func()) {
+	t := v.cur
+	if t.stopped() {
+		v.Unwind(t.L, ErrKilled)
+	}
+	v.BlockNoKill(f)
+	if t.stopped() {
+		v.Unwind(t.L, ErrKilled)
+	}
+}
+
+// BlockNoKill is Block for cleanups: it always returns.
+func (v *VM) BlockNoKill(f func()) {
+	t := v.cur
+	if t.spawner != nil {
+		t.handBack()
+	} else {
+		v.cur = nil
+		v.lock.Unlock()
+	}
+	f()
+	v.lock.Lock()
+	v.cur = t
+}
+
+func (t *Task) stopped() bool { return t.killed || t.Ctx.Err() != nil }
+
+// handBack gives the held lock to the goroutine that spawned t.
+func (t *Task) handBack() {
+	ch := t.spawner
+	t.spawner = nil
+	ch <- struct{}{}
+}
+
+// Spawn starts fn as a light thread of the same host. It runs at once, until its
+// first Block or its end; then the caller goes on. done, which may be nil, is
+// called with the lock held when the light thread has ended.
+func (t *Task) Spawn(fn *lua.LFunction, args []lua.LValue, done func(results []lua.LValue, err error)) *Task {
+	v := t.VM
+	ctx, cancel := context.WithCancel(t.Ctx)
+	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, parent: t, done: make(chan struct{})}
+	ch := make(chan struct{}, 1)
+	k.spawner = ch
+	saved := v.cur
+	go func() {
+		_, res, err := k.exec(fn, args, -1, nil)
+		k.ended, k.results, k.err = true, res, err
+		if done != nil {
+			v.cur = k
+			done(res, err)
+		}
+		cancel()
+		close(k.done)
+		if k.spawner != nil {
+			k.handBack()
+			return
+		}
+		v.cur = nil
+		v.lock.Unlock()
+	}()
+	<-ch
+	v.cur = saved
+	return k
+}
+
+// Kill ends the task at its next or present Block.
+func (t *Task) Kill() {
+	t.killed = true
+	if t.cancel != nil {
+		t.cancel()
+	}
+}
+
+// Ended tells whether a light thread has finished.
+func (t *Task) Ended() bool { return t.ended }
+
+// Parent is the task that spawned t, or nil.
+func (t *Task) Parent() *Task { return t.parent }
+
+// Result is what a finished light thread returned.
+func (t *Task) Result() ([]lua.LValue, error) { return t.results, t.err }
+
+// WaitAny waits, with the lock released, until one of the light threads has
+// ended and returns its index. It unwinds if t itself is killed.
+func (t *Task) WaitAny(kids ...*Task) int {
+	for i, k := range kids {
+		if k.ended {
+			return i
+		}
+	}
+	return t.waitAny(kids)
+}

@@ -1,0 +1,139 @@
+package vm
+
+import (
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Sizes of a pooled thread. The registry starts small and grows; the call stack
+// costs one byte for every frame it may reach.
+const (
+	registrySize  = 128
+	registryGrow  = 512
+	registryMax   = 1 << 18
+	callStackSize = 16384
+	// maxDepth bounds nested protected calls and coroutine resumes. Each one
+	// takes Go stack, whose exhaustion would end the process.
+	maxDepth = 1000
+)
+
+func threadOptions() lua.Options {
+	return lua.Options{
+		CallStackSize:       callStackSize,
+		RegistrySize:        registrySize,
+		RegistryMaxSize:     registryMax,
+		RegistryGrowStep:    registryGrow,
+		MinimizeStackMemory: true,
+	}
+}
+
+// thread is a pooled gopher-lua thread. It is entered only through call, which
+// leaves it clean.
+type thread struct {
+	L      *lua.LState
+	next   *thread
+	parent *lua.LState // the thread that entered this one, for tracebacks
+}
+
+func (v *VM) getThread() *thread {
+	if th := v.free; th != nil {
+		v.free, th.next = th.next, nil
+		v.nfree--
+		return th
+	}
+	L, _ := v.root.NewThread()
+	return &thread{L: L}
+}
+
+func (v *VM) putThread(th *thread) {
+	th.parent = nil
+	if v.closed || v.nfree >= v.opts.MaxIdleThreads {
+		return
+	}
+	th.next = v.free
+	v.free = th
+	v.nfree++
+}
+
+// call runs the function and the nargs arguments pushed after the trampoline
+// on th. Results are left on th's stack. hook sees every raised error first.
+func (v *VM) call(th *thread, nargs int, hook func(*lua.LState)) error {
+	t := v.cur
+	saved := t.L
+	th.parent = saved
+	t.L = th.L
+	v.nextHook = hook
+	err := th.L.PCall(nargs+1, lua.MultRet, nil)
+	v.raising = false
+	t.L = saved
+	return err
+}
+
+// trampoline is the bottom frame of every pooled thread: it installs the hook,
+// which LState.PCall would otherwise replace, and turns Go panics into errors
+// while the thread's upvalues can still be closed.
+func (v *VM) trampoline(L *lua.LState) int {
+	L.Panic = v.nextHook
+	done := false
+	defer func() {
+		if !done && !v.raising {
+			v.goPanic(L, recover())
+		}
+	}()
+	L.Call(L.GetTop()-1, lua.MultRet)
+	done = true
+	return L.GetTop()
+}
+
+// raise throws the ApiError that LState.PCall recovers. The stack trace is set
+// so that PCall does not make one.
+func (v *VM) raise(value lua.LValue, trace string) {
+	if trace == "" {
+		trace = "-"
+	}
+	v.raising = true
+	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: value, StackTrace: trace})
+}
+
+// goPanic reports a Go panic below Lua as a Lua error.
+func (v *VM) goPanic(L *lua.LState, r any) {
+	switch r := r.(type) {
+	case *lua.ApiError:
+		v.raising = true
+		panic(r)
+	case string:
+		if r == "lua callstack overflow" {
+			L.Error(lua.LString("stack overflow"), 0)
+		}
+	}
+	v.logf(LogErr, fmt.Sprintf("lua: internal fault: %v", r))
+	L.Error(lua.LString(fmt.Sprint(r)), 0)
+}
+
+// hookCatch is the hook of threads whose error somebody catches.
+func (v *VM) hookCatch(L *lua.LState) {
+	v.raise(v.errorValue(L), "")
+}
+
+// hookTop is the hook of a task's first thread: nobody below catches, so the
+// traceback is taken here.
+func (v *VM) hookTop(L *lua.LState) {
+	e := v.errorValue(L)
+	if e == v.unwindUD {
+		v.raise(e, "")
+	}
+	v.raise(e, v.Traceback(L, 0))
+}
+
+// errorValue is the value on top of the stack, with gopher-lua's wording
+// replaced by LuaJIT's.
+func (v *VM) errorValue(L *lua.LState) lua.LValue {
+	return L.Get(-1)
+}
+
+// Traceback is the stack of L and of the threads below it in LuaJIT's form,
+// without the headline.
+func (v *VM) Traceback(L *lua.LState, level int) string {
+	return L.Where(level)
+}

@@ -1,0 +1,132 @@
+package vm
+
+import (
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Log levels given to Options.Logf, as ngx.ERR and friends count them.
+const (
+	LogErr    = 4
+	LogWarn   = 5
+	LogNotice = 6
+	LogInfo   = 7
+	LogDebug  = 8
+)
+
+// Options says how a VM is made. The zero value is usable.
+type Options struct {
+	PackagePath  string // package.path; empty takes LuaJIT's default
+	PackageCPath string // package.cpath; kept for scripts that read it
+	// Logf receives warnings about writes to globals and internal faults.
+	Logf func(level int, msg string)
+	// Budget switches on the interruption of running Lua code by Task.Ctx. It
+	// costs 9 to 39 % in hot loops, so it is off by default: without it a
+	// cancelled task ends at its next Block.
+	Budget bool
+	// MaxIdleThreads bounds the pool of idle Lua threads; 0 means 256.
+	MaxIdleThreads int
+}
+
+// VM is one Lua state with everything that hangs on it.
+type VM struct {
+	lock Lock
+	root *lua.LState
+	opts Options
+	cur  *Task
+
+	free     *thread
+	nfree    int
+	depth    int // nested protected calls and coroutines
+	tramp    *lua.LFunction
+	nextHook func(*lua.LState)
+	raising  bool
+	unwindUD *lua.LUserData
+	unwind   *Unwind
+
+	frozen bool
+	closed bool
+}
+
+// setup holds what gopher-lua keeps in package variables.
+var setup sync.Once
+
+func configure() {
+	setup.Do(func() {
+		lua.CompatVarArg = false
+		// A sparse integer key below this limit allocates the whole array up
+		// to it, so the limit is what one careless t[id]=x may cost: 16 MB.
+		lua.MaxArrayIndex = 1 << 20
+	})
+}
+
+// New makes a VM with its libraries opened.
+func New(o Options) (*VM, error) {
+	configure()
+	if o.MaxIdleThreads == 0 {
+		o.MaxIdleThreads = 256
+	}
+	v := &VM{opts: o}
+	v.root = lua.NewState(threadOptions())
+	v.unwindUD = v.root.NewUserData()
+	v.tramp = v.root.NewFunction(v.trampoline)
+	// G.MainThread is set by the first call; pooled threads rely on it.
+	v.root.Push(v.root.NewFunction(func(*lua.LState) int { return 0 }))
+	v.root.Call(0, 0)
+	if err := v.open(); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Root is the state on which modules are registered at start. Lua code does not
+// run on it; use a Task.
+func (v *VM) Root() *lua.LState { return v.root }
+
+// Cur is the running task. It is valid only with the lock held, which is so in
+// every Go function that Lua calls.
+func (v *VM) Cur() *Task { return v.cur }
+
+// Lock takes the VM's lock, for Go code that wants to touch Lua values outside
+// of a task.
+func (v *VM) Lock() { v.lock.Lock() }
+
+// Unlock releases the VM's lock.
+func (v *VM) Unlock() { v.lock.Unlock() }
+
+// Preload puts loader into package.preload under name; require runs it once.
+func (v *VM) Preload(name string, loader lua.LGFunction) {
+	L := v.root
+	pkg, _ := L.G.Global.RawGetString("package").(*lua.LTable)
+	pre, _ := pkg.RawGetString("preload").(*lua.LTable)
+	pre.RawSetString(name, L.NewFunction(loader))
+}
+
+// Closure makes a closure of a compiled main chunk over the VM's globals.
+// Callers keep one per proto: it is shared by all requests.
+func (v *VM) Closure(p *lua.FunctionProto) *lua.LFunction {
+	return v.root.NewFunctionFromProto(p)
+}
+
+// Freeze ends the start phase: from now on a write to an undeclared global is
+// warned about.
+func (v *VM) Freeze() { v.frozen = true }
+
+// Close forgets the pooled threads. Tasks must have ended.
+func (v *VM) Close() {
+	v.lock.Lock()
+	v.closed = true
+	v.free, v.nfree = nil, 0
+	v.lock.Unlock()
+}
+
+func (v *VM) logf(level int, msg string) {
+	if v.opts.Logf != nil {
+		v.opts.Logf(level, msg)
+	}
+}
+
+func (v *VM) open() error {
+	return v.openCoroutine()
+}
