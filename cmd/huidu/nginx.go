@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"huidu/nginxconf"
+	"huidu/proxy"
+)
+
+// runNginx is huidu without a sub-command: nginx.
+func runNginx(args []string, p process) int {
+	o, err := parseOptions(args)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "nginx: %v\n", err)
+		return 1
+	}
+	if o.version {
+		writeVersion(p.stderr, o)
+		if !o.test {
+			return 0
+		}
+	}
+	s, err := newSite(o)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "nginx: %v\n", err)
+		return 1
+	}
+	log := openStartLog(s.prefix, o.errorLog, p.stderr)
+	defer log.Close()
+
+	cfg, diags := s.load()
+	if o.test {
+		return testConfig(s, cfg, diags, log, p)
+	}
+	quiet := daemonStage(p) == daemonChild // its parent has said it all
+	if !quiet {
+		report(log, diags, o.quiet)
+	}
+	if cfg == nil {
+		return 1
+	}
+	if o.signalGiven {
+		return sendControlSignal(cfg, o.signal, log)
+	}
+	return serve(s, cfg, log, p)
+}
+
+// report writes what was said about a configuration to the log; quiet keeps
+// errors only.
+func report(log *startLog, diags nginxconf.Diagnostics, quiet bool) {
+	for _, d := range diags {
+		level := levelNotice
+		switch d.Severity {
+		case nginxconf.Emerg:
+			level = levelEmerg
+		case nginxconf.Warn:
+			level = levelWarn
+		}
+		if quiet && level != levelEmerg {
+			continue
+		}
+		log.Log(level, d.Text())
+		if d.Hint != "" && log.stderr != nil {
+			fmt.Fprintf(log.stderr, "huidu: %s\n", d.Hint)
+		}
+	}
+}
+
+// testConfig is -t and -T: it says whether the configuration is good, having
+// also compiled it and tried its pid file, as nginx does.
+func testConfig(s *site, cfg *nginxconf.Config, diags nginxconf.Diagnostics, log *startLog, p process) int {
+	report(log, diags, s.opts.quiet)
+	ok := cfg != nil
+	if ok && !s.opts.quiet {
+		fmt.Fprintf(p.stderr, "nginx: the configuration file %s syntax is ok\n", s.conf)
+	}
+	if ok {
+		ok = tryServer(s, cfg, log)
+	}
+	if !ok {
+		fmt.Fprintf(p.stderr, "nginx: configuration file %s test failed\n", s.conf)
+		return 1
+	}
+	if !s.opts.quiet {
+		fmt.Fprintf(p.stderr, "nginx: configuration file %s test is successful\n", s.conf)
+	}
+	if s.opts.dump {
+		dumpConfig(p.stdout, cfg)
+	}
+	return 0
+}
+
+// tryServer does everything of a start that shows an error and leaves no
+// trace: compiling, opening logs, touching the pid file.
+func tryServer(s *site, cfg *nginxconf.Config, log *startLog) bool {
+	trial := *cfg
+	if cfg.HTTP != nil {
+		http := *cfg.HTTP
+		http.Lua.InitBy = nil // nginx -t runs no Lua
+		trial.HTTP = &http
+	}
+	srv, err := proxy.New(&trial, s.serverOptions())
+	if err != nil {
+		log.Log(levelEmerg, err.Error())
+		return false
+	}
+	defer srv.Stop()
+	if err := touchPIDFile(cfg.Main.PID.V); err != nil {
+		log.Log(levelEmerg, err.Error())
+		return false
+	}
+	return true
+}
+
+// dumpConfig is -T: every file that was read, in nginx's form.
+func dumpConfig(w io.Writer, cfg *nginxconf.Config) {
+	for _, f := range cfg.Files {
+		fmt.Fprintf(w, "# configuration file %s:\n", f.Name)
+		_, _ = w.Write(f.Data)
+		_, _ = io.WriteString(w, "\n")
+	}
+}
