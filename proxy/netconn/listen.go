@@ -1,76 +1,60 @@
 package netconn
 
 import (
-	"context"
 	"net"
 	"time"
 )
 
 // ListenOptions are the parameters of nginx's listen directive that concern
 // the socket.
+//
+// See: https://nginx.org/en/docs/http/ngx_http_core_module.html#listen
 type ListenOptions struct {
-	// Network is "tcp", "tcp4", "tcp6" or "unix"; Address what goes with it.
+	// Network is "tcp", "tcp4", "tcp6" or "unix"; Address what goes with
+	// it: a numeric address and port, or a path.
 	Network, Address string
 	// Backlog is backlog=; 0 means 511.
 	Backlog int
-	// ReusePort is reuseport; IPv6Only ipv6only= (default on).
+	// ReusePort is reuseport; DualStack ipv6only=off.
 	ReusePort bool
-	IPv6Only  bool
+	DualStack bool
+	// IPv6Only is nginx's default and need not be set.
+	IPv6Only bool
 	// RcvBuf and SndBuf are rcvbuf= and sndbuf=; DeferAccept is deferred.
 	RcvBuf, SndBuf int
 	DeferAccept    bool
-	// KeepAlive is so_keepalive=; FastOpen is fastopen=.
-	KeepAlive bool
-	FastOpen  int
+	// KeepAlive is so_keepalive=on, with its three values where they are
+	// not 0.
+	KeepAlive         bool
+	KeepAliveIdle     time.Duration
+	KeepAliveInterval time.Duration
+	KeepAliveCount    int
+	// FastOpen is fastopen=; 0 means off.
+	FastOpen int
 }
 
-// Listener accepts connections.
-type Listener struct {
-	ln   net.Listener
-	opts ListenOptions
+// ListenError says which step of opening a socket failed: "socket",
+// "setsockopt(SO_REUSEADDR)", "bind", "listen", …
+type ListenError struct {
+	Op   string
+	Addr string
+	Err  error
 }
 
-// Listen opens a socket.
-func Listen(o ListenOptions) (*Listener, error) {
-	ln, err := net.Listen(o.Network, o.Address)
-	if err != nil {
-		return nil, err
-	}
-	return &Listener{ln: ln, opts: o}, nil
-}
+func (e *ListenError) Error() string { return e.Op + "() to " + e.Addr + " failed: " + e.Err.Error() }
 
-// Addr is the address that is listened on.
-func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
-
-// Accept waits for a connection. Several goroutines may call it.
-func (l *Listener) Accept() (*Conn, error) {
-	nc, err := l.ln.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return Wrap(nc), nil
-}
-
-// Close stops accepting; Accept returns net.ErrClosed.
-func (l *Listener) Close() error { return l.ln.Close() }
+func (e *ListenError) Unwrap() error { return e.Err }
 
 // A Dialer opens connections.
 type Dialer struct {
 	// Timeout bounds connecting (proxy_connect_timeout).
 	Timeout time.Duration
-	// LocalAddr is bound before connecting (proxy_bind).
+	// LocalAddr is bound before connecting (proxy_bind); a *net.TCPAddr.
 	LocalAddr net.Addr
+	// Transparent lets LocalAddr be foreign (proxy_bind … transparent).
+	Transparent bool
 	// KeepAlive is proxy_socket_keepalive.
 	KeepAlive bool
-}
-
-// Dial connects to an address; network is "tcp" or "unix". The address is
-// numeric: names are the resolver's business.
-func (d *Dialer) Dial(ctx context.Context, network, address string) (*Conn, error) {
-	nd := net.Dialer{Timeout: d.Timeout, LocalAddr: d.LocalAddr, KeepAlive: -1}
-	nc, err := nd.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return Wrap(nc), nil
+	// RcvBuf and SndBuf are the socket's buffers; 0 leaves them alone.
+	RcvBuf, SndBuf int
 }

@@ -1,0 +1,437 @@
+package netconn
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Sockets are watched by an epoll instance of our own, edge-triggered, whose
+// file descriptor in turn is watched by the Go runtime. The runtime's poller
+// forgets an edge when a read begins, so net.Conn must try a read that
+// mostly fails before every wait; with our own edges, kept in a flag per
+// direction as nginx does, a read is tried only when there is something to
+// read. That, and raw system calls for what cannot block, is a quarter of
+// the CPU time of a proxied request.
+//
+// One goroutine per poller takes the events in batches, wakes the goroutines
+// that wait and yields to them, so that under load the program alternates
+// between one epoll_wait and everything that is ready.
+
+// The states of one direction of a socket. Whoever moves it away from
+// dirWaiting sends the one token that the waiter takes.
+const (
+	dirIdle uint32 = iota
+	dirReady
+	dirWaiting
+	dirTimedOut
+)
+
+// direction is the readiness of a socket for reading or for writing.
+type direction struct {
+	state    atomic.Uint32
+	deadline atomic.Int64 // monotonic ns, 0: none
+	wake     chan struct{}
+	timer    *time.Timer
+}
+
+// signal marks the direction ready and wakes its waiter.
+func (d *direction) signal() {
+	if d.state.Load() == dirReady {
+		return
+	}
+	if d.state.Swap(dirReady) == dirWaiting {
+		d.wake <- struct{}{}
+	}
+}
+
+// rouse wakes the waiter without the direction being ready.
+func (d *direction) rouse() {
+	if d.state.CompareAndSwap(dirWaiting, dirIdle) {
+		d.wake <- struct{}{}
+	}
+}
+
+// expire wakes the waiter if its deadline has passed.
+func (d *direction) expire(now int64) (next int64) {
+	if d.state.Load() != dirWaiting {
+		return math.MaxInt64
+	}
+	at := d.deadline.Load()
+	switch {
+	case at == 0:
+		return math.MaxInt64
+	case at > now:
+		return at
+	}
+	if d.state.CompareAndSwap(dirWaiting, dirTimedOut) {
+		d.wake <- struct{}{}
+	}
+	return math.MaxInt64
+}
+
+var startTime = time.Now()
+
+func monotonic() int64 { return int64(time.Since(startTime)) }
+
+// wait blocks until the direction is ready, the timeout is over, or the
+// socket is interrupted.
+func (s *sock) wait(d *direction, timeout time.Duration) error {
+	if d.state.Load() == dirReady {
+		return nil
+	}
+	if s.interrupted.Load() {
+		return s.interruption()
+	}
+	if d.wake == nil {
+		d.wake = make(chan struct{}, 1)
+	}
+	var at int64
+	if timeout > 0 {
+		at = monotonic() + int64(timeout)
+	}
+	for {
+		d.deadline.Store(at)
+		if !d.state.CompareAndSwap(dirIdle, dirWaiting) {
+			return nil // ready
+		}
+		if s.interrupted.Load() {
+			d.rouse()
+		}
+		precise := timeout > 0 && timeout < preciseTimeout
+		if precise {
+			if d.timer == nil {
+				d.timer = time.AfterFunc(timeout, func() { d.expire(monotonic()) })
+			} else {
+				d.timer.Reset(timeout)
+			}
+		} else if at != 0 {
+			s.poller.soonest(at)
+		}
+		<-d.wake
+		if precise {
+			d.timer.Stop()
+		}
+		switch {
+		case d.state.Load() == dirReady:
+			return nil
+		case s.interrupted.Load():
+			d.state.CompareAndSwap(dirTimedOut, dirIdle)
+			return s.interruption()
+		case d.state.CompareAndSwap(dirTimedOut, dirIdle) && at != 0:
+			if left := at - monotonic(); left <= 0 {
+				return ErrTimeout
+			} else {
+				timeout = time.Duration(left)
+			}
+		}
+	}
+}
+
+// sock is a socket driven directly.
+type sock struct {
+	// refs counts the operations under way; closedBias is added when the
+	// socket is closed. The descriptor is closed by whoever leaves last,
+	// so no operation can hit a descriptor that is already another's.
+	refs   atomic.Int32
+	fd     int
+	gen    int32
+	unix   bool
+	poller *poller
+	r, w   direction
+
+	// hup is set for good when the peer has ended its direction or the
+	// connection is broken.
+	hup         atomic.Bool
+	interrupted atomic.Bool
+	watch       watch
+}
+
+// interrupt wakes whoever waits on the socket.
+func (s *sock) interrupt() {
+	s.interrupted.Store(true)
+	s.r.rouse()
+	s.w.rouse()
+}
+
+// event is called by the poller.
+func (s *sock) event(events uint32) {
+	const gone = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	if events&gone != 0 {
+		s.hup.Store(true)
+	}
+	if events&(unix.EPOLLIN|gone) != 0 {
+		s.r.signal()
+		s.watch.event(events&gone != 0)
+	}
+	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		s.w.signal()
+	}
+}
+
+type poller struct {
+	fd   int
+	file *os.File // keeps the runtime's watch on fd
+	gens atomic.Int32
+
+	chunks [1024]atomic.Pointer[pollChunk] // by fd
+	next   atomic.Int64 // no coarse deadline is earlier
+	scan   sync.Mutex   // held to start the scanner
+	active bool         // the scanner runs
+}
+
+const pollChunkSize = 1024
+
+type pollChunk [pollChunkSize]atomic.Pointer[sock]
+
+var pollers struct {
+	once sync.Once
+	all  []*poller
+	err  error
+}
+
+// pollerFor returns the poller in charge of a descriptor.
+func pollerFor(fd int) (*poller, error) {
+	pollers.once.Do(func() {
+		n := (runtime.GOMAXPROCS(0) + 3) / 4
+		for range n {
+			p, err := newPoller()
+			if err != nil {
+				pollers.err = err
+				return
+			}
+			pollers.all = append(pollers.all, p)
+		}
+	})
+	if pollers.err != nil {
+		return nil, pollers.err
+	}
+	return pollers.all[fd%len(pollers.all)], nil
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	// A descriptor must be non-blocking for the runtime to watch it.
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	p.next.Store(math.MaxInt64)
+	raw, err := p.file.SyscallConn()
+	if err != nil {
+		p.file.Close()
+		return nil, err
+	}
+	go p.run(raw)
+	return p, nil
+}
+
+// run takes events for the life of the process.
+func (p *poller) run(raw syscall.RawConn) {
+	events := make([]unix.EpollEvent, 256)
+	n := 0
+	take := func(fd uintptr) bool {
+		r, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd,
+			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+		n = int(r)
+		return errno == 0 && n > 0
+	}
+	for {
+		if err := raw.Read(take); err != nil {
+			panic(fmt.Sprintf("netconn: epoll: %v", err))
+		}
+		for i := range events[:n] {
+			e := &events[i]
+			if s := p.lookup(int(e.Fd)); s != nil && s.gen == e.Pad {
+				s.event(e.Events)
+			}
+		}
+		runtime.Gosched()
+	}
+}
+
+func (p *poller) slot(fd int, create bool) *atomic.Pointer[sock] {
+	if fd/pollChunkSize >= len(p.chunks) {
+		return nil
+	}
+	at := &p.chunks[fd/pollChunkSize]
+	c := at.Load()
+	if c == nil {
+		if !create {
+			return nil
+		}
+		at.CompareAndSwap(nil, new(pollChunk))
+		c = at.Load()
+	}
+	return &c[fd%pollChunkSize]
+}
+
+func (p *poller) lookup(fd int) *sock {
+	if at := p.slot(fd, false); at != nil {
+		return at.Load()
+	}
+	return nil
+}
+
+// register begins to watch a non-blocking socket.
+func (s *sock) register(fd int) error {
+	p, err := pollerFor(fd)
+	if err != nil {
+		return err
+	}
+	at := p.slot(fd, true)
+	if at == nil {
+		return unix.EMFILE
+	}
+	s.fd, s.poller, s.gen = fd, p, p.gens.Add(1)
+	at.Store(s)
+	e := unix.EpollEvent{
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
+		Fd:     int32(fd), Pad: s.gen,
+	}
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
+		at.Store(nil)
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	return nil
+}
+
+const closedBias = -1 << 30
+
+// enter begins an operation; false: the socket is closed.
+func (s *sock) enter() bool {
+	for {
+		n := s.refs.Load()
+		if n < 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// leave ends an operation.
+func (s *sock) leave() {
+	if s.refs.Add(-1) == closedBias {
+		s.closeFD()
+	}
+}
+
+// close ends the watch, all operations, and closes the descriptor. It may be
+// called from any goroutine.
+func (s *sock) close() error {
+	for {
+		n := s.refs.Load()
+		if n < 0 {
+			return net.ErrClosed
+		}
+		if s.refs.CompareAndSwap(n, n+closedBias) {
+			if s.poller != nil {
+				s.poller.slot(s.fd, true).Store(nil)
+			}
+			if n == 0 {
+				return s.closeFD()
+			}
+			s.interrupt()
+			return nil
+		}
+	}
+}
+
+func (s *sock) closeFD() error {
+	if t := s.r.timer; t != nil {
+		t.Stop()
+	}
+	if t := s.w.timer; t != nil {
+		t.Stop()
+	}
+	return os.NewSyscallError("close", unix.Close(s.fd))
+}
+
+// interruption is why waiting has ended.
+func (s *sock) interruption() error {
+	if s.refs.Load() < 0 {
+		return net.ErrClosed
+	}
+	return ErrInterrupted
+}
+
+// soonest makes sure that the scanner looks at deadlines by then.
+func (p *poller) soonest(at int64) {
+	for {
+		next := p.next.Load()
+		if next <= at {
+			return
+		}
+		if p.next.CompareAndSwap(next, at) {
+			break
+		}
+	}
+	p.scan.Lock()
+	if !p.active {
+		p.active = true
+		go p.scanner()
+	}
+	p.scan.Unlock()
+}
+
+// scanner wakes waiters whose coarse deadlines have passed. It ends when
+// nobody has one.
+func (p *poller) scanner() {
+	t := time.NewTicker(scanInterval)
+	defer t.Stop()
+	for {
+		<-t.C
+		now := monotonic()
+		if p.next.Load() > now {
+			if p.next.Load() != math.MaxInt64 {
+				continue
+			}
+			p.scan.Lock()
+			if p.next.Load() == math.MaxInt64 {
+				p.active = false
+				p.scan.Unlock()
+				return
+			}
+			p.scan.Unlock()
+			continue
+		}
+		// A waiter stores its deadline before it looks at next: it is
+		// either seen below or lowers next again.
+		p.next.Store(math.MaxInt64)
+		soonest := int64(math.MaxInt64)
+		for i := range p.chunks {
+			c := p.chunks[i].Load()
+			if c == nil {
+				continue
+			}
+			for j := range c {
+				if s := c[j].Load(); s != nil {
+					soonest = min(soonest, s.r.expire(now), s.w.expire(now))
+				}
+			}
+		}
+		if soonest != math.MaxInt64 {
+			for {
+				next := p.next.Load()
+				if next <= soonest || p.next.CompareAndSwap(next, soonest) {
+					break
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package netconn
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// await waits until a read is worth trying.
+func (s *sock) await(timeout time.Duration) error { return s.wait(&s.r, timeout) }
+
+// recv reads at least one byte, waiting for it.
+func (s *sock) recv(p []byte, timeout time.Duration) (int, error) {
+	for {
+		if err := s.wait(&s.r, timeout); err != nil {
+			return 0, err
+		}
+		// The flag falls before the call: what comes later raises it.
+		s.r.state.Store(dirIdle)
+		r, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
+		n := int(r)
+		switch {
+		case errno == unix.EINTR:
+			s.r.state.CompareAndSwap(dirIdle, dirReady)
+			continue
+		case errno == unix.EAGAIN:
+			continue
+		case errno != 0:
+			s.r.state.CompareAndSwap(dirIdle, dirReady)
+			return 0, os.NewSyscallError("recv", errno)
+		case n == 0:
+			s.r.state.CompareAndSwap(dirIdle, dirReady)
+			return 0, io.EOF
+		}
+		// A short read emptied the socket, and more raises the flag,
+		// unless the end is all that is left to see. A unix socket may
+		// stop at the border of a message.
+		if n == len(p) || s.unix || s.hup.Load() {
+			s.r.state.CompareAndSwap(dirIdle, dirReady)
+		}
+		return n, nil
+	}
+}
+
+// quiet tells whether the socket has neither bytes nor an end to read.
+func (s *sock) quiet() bool {
+	if s.hup.Load() || !s.enter() {
+		return false
+	}
+	defer s.leave()
+	if s.r.state.Load() != dirReady {
+		return true
+	}
+	s.r.state.Store(dirIdle)
+	var b [1]byte
+	_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
+		uintptr(unsafe.Pointer(&b[0])), 1, unix.MSG_PEEK, 0, 0)
+	if errno == unix.EAGAIN {
+		return true
+	}
+	s.r.state.CompareAndSwap(dirIdle, dirReady)
+	return false
+}
+
+// send writes all of p.
+func (s *sock) send(p []byte, timeout time.Duration) (done int, err error) {
+	for done < len(p) {
+		s.w.state.Store(dirIdle)
+		r, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd),
+			uintptr(unsafe.Pointer(&p[done])), uintptr(len(p)-done), unix.MSG_NOSIGNAL, 0, 0)
+		switch errno {
+		case 0:
+			done += int(r)
+			if done == len(p) {
+				return done, nil
+			}
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+		default:
+			return done, os.NewSyscallError("send", errno)
+		}
+		if err := s.wait(&s.w, timeout); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// maxIov is how many pieces go into one call.
+const maxIov = 16
+
+// sendv writes all of the pieces.
+func (s *sock) sendv(bufs [][]byte, timeout time.Duration) (done int64, err error) {
+	var iov [maxIov]unix.Iovec
+	skip := 0 // bytes of bufs[0] that are written
+	for {
+		n, want := 0, 0
+		for i := range bufs {
+			b := bufs[i]
+			if i == 0 {
+				b = b[skip:]
+			}
+			if len(b) == 0 {
+				continue
+			}
+			iov[n].Base = unsafe.SliceData(b)
+			iov[n].SetLen(len(b))
+			want += len(b)
+			if n++; n == maxIov {
+				break
+			}
+		}
+		if n == 0 {
+			return done, nil
+		}
+		var msg unix.Msghdr
+		msg.Iov = &iov[0]
+		msg.SetIovlen(n)
+		s.w.state.Store(dirIdle)
+		r, _, errno := syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(s.fd),
+			uintptr(unsafe.Pointer(&msg)), unix.MSG_NOSIGNAL)
+		switch errno {
+		case 0:
+			done += int64(r)
+			left := int(r)
+			for left > 0 {
+				if m := len(bufs[0]) - skip; left >= m {
+					left -= m
+					bufs, skip = bufs[1:], 0
+				} else {
+					skip += left
+					left = 0
+				}
+			}
+			for len(bufs) > 0 && len(bufs[0]) == skip {
+				bufs, skip = bufs[1:], 0
+			}
+			if len(bufs) == 0 {
+				return done, nil
+			}
+			if int(r) == want {
+				continue
+			}
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+		default:
+			return done, os.NewSyscallError("sendmsg", errno)
+		}
+		if err := s.wait(&s.w, timeout); err != nil {
+			return done, err
+		}
+	}
+}
+
+func (s *sock) shutdown(how int) error {
+	if !s.enter() {
+		return net.ErrClosed
+	}
+	defer s.leave()
+	return os.NewSyscallError("shutdown", unix.Shutdown(s.fd, how))
+}
+
+func (s *sock) setInt(level, opt, value int) error {
+	if !s.enter() {
+		return net.ErrClosed
+	}
+	defer s.leave()
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(s.fd, level, opt, value))
+}
+
+// sendfile writes n bytes of a file from an offset, inside the kernel. It
+// ends early, without an error, where the file does.
+func (s *sock) sendfile(f *os.File, off, n int64, timeout time.Duration) (done int64, err error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	cerr := raw.Control(func(fd uintptr) { done, err = s.sendfileFD(int(fd), off, n, timeout) })
+	if cerr != nil {
+		return 0, cerr
+	}
+	return done, err
+}
+
+func (s *sock) sendfileFD(fd int, off, n int64, timeout time.Duration) (done int64, err error) {
+	const maxChunk = 2 << 20 // nginx's sendfile_max_chunk
+	for done < n {
+		s.w.state.Store(dirIdle)
+		m, err := unix.Sendfile(s.fd, fd, &off, int(min(n-done, maxChunk)))
+		switch err {
+		case nil:
+			if m == 0 {
+				return done, nil
+			}
+			done += int64(m)
+			continue
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+		default:
+			return done, os.NewSyscallError("sendfile", err)
+		}
+		if err := s.wait(&s.w, timeout); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// pipes keeps pipes for splicing; a pipe that is put back is empty.
+var pipes = make(chan [2]int, 64)
+
+// spliceSize is the capacity asked for; the kernel may give less.
+const spliceSize = 256 << 10
+
+func getPipe() ([2]int, error) {
+	select {
+	case p := <-pipes:
+		return p, nil
+	default:
+	}
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return p, os.NewSyscallError("pipe2", err)
+	}
+	unix.FcntlInt(uintptr(p[0]), unix.F_SETPIPE_SZ, spliceSize)
+	return p, nil
+}
+
+func putPipe(p [2]int, empty bool) {
+	if empty {
+		select {
+		case pipes <- p:
+			return
+		default:
+		}
+	}
+	unix.Close(p[0])
+	unix.Close(p[1])
+}
+
+// splice moves n bytes (all if n < 0) from src to s inside the kernel.
+func (s *sock) splice(src *sock, n int64, rtimeout, wtimeout time.Duration) (done int64, err error) {
+	const flags = unix.SPLICE_F_MOVE | unix.SPLICE_F_NONBLOCK
+	pipe, err := getPipe()
+	if err != nil {
+		return 0, err
+	}
+	held := 0
+	defer func() { putPipe(pipe, held == 0) }()
+	for n < 0 || done < n {
+		if err := src.wait(&src.r, rtimeout); err != nil {
+			return done, err
+		}
+		src.r.state.Store(dirIdle)
+		want := spliceSize
+		if n >= 0 {
+			want = int(min(n-done, spliceSize))
+		}
+		m, err := unix.Splice(src.fd, nil, pipe[1], nil, want, flags)
+		switch {
+		case err == unix.EINTR:
+			src.r.signal()
+			continue
+		case err == unix.EAGAIN:
+			continue
+		case err != nil:
+			src.r.signal()
+			return done, os.NewSyscallError("splice", err)
+		case m == 0:
+			src.r.signal()
+			if n < 0 {
+				return done, nil
+			}
+			return done, io.ErrUnexpectedEOF
+		}
+		// Splice may stop before the socket is empty: ask again.
+		src.r.signal()
+		for held = int(m); held > 0; {
+			s.w.state.Store(dirIdle)
+			k, err := unix.Splice(pipe[0], nil, s.fd, nil, held, flags)
+			switch err {
+			case nil:
+				held -= int(k)
+				done += int64(k)
+				continue
+			case unix.EINTR:
+				continue
+			case unix.EAGAIN:
+			default:
+				return done, os.NewSyscallError("splice", err)
+			}
+			if err := s.wait(&s.w, wtimeout); err != nil {
+				return done, err
+			}
+		}
+	}
+	return done, nil
+}
