@@ -1,0 +1,228 @@
+package proxy
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"huidu/luacompat"
+	"huidu/nginxconf"
+)
+
+// luaRuntime makes the Lua side of the configuration. A configuration without
+// Lua has none.
+func (c *compiler) luaRuntime() error {
+	if !usesLua(c.http) {
+		return nil
+	}
+	rt, m := c.rt, &c.http.Lua
+	lrt, err := luacompat.New(luacompat.Options{
+		Workers: max(rt.cfg.Main.WorkerProcesses.V, 1), Prefix: rt.cfg.Prefix,
+		PackagePath: m.PackagePath.V, PackageCPath: m.PackageCPath.V,
+		Dicts: rt.opts.dicts, Log: func(level int, msg string) { rt.logf(nginxconf.LogLevel(level), "%s", msg) },
+		Dial: rt.dialLua, Resolve: rt.resolve,
+		FakeRequest: func(ctx context.Context, worker int, _ luacompat.Phase) luacompat.Request {
+			return rt.fakeLuaRequest(ctx, worker)
+		},
+		MaxPendingTimers: m.MaxPendingTimers.V, MaxRunningTimers: m.MaxRunningTimers.V,
+		RegexMatchLimit: m.RegexMatchLimit.V, RegexCacheMaxEntries: m.RegexCacheMaxEntries.V,
+		MapPath: rt.opts.MapPath, MapAddr: rt.opts.MapAddr, Version: Version, NginxConfigure: rt.opts.Configure,
+	})
+	if err != nil {
+		return err
+	}
+	rt.lua = lrt
+	rt.closers = append(rt.closers, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		lrt.Shutdown(ctx)
+	})
+	for _, d := range m.SharedDicts {
+		if _, err := rt.opts.dicts.Declare(d.Name, d.Size); err != nil {
+			return errAt(d.Pos, "%v", err)
+		}
+	}
+	return nil
+}
+
+// usesLua reports whether anything in the configuration needs a VM.
+func usesLua(*nginxconf.HTTP) bool { return true }
+
+// luaScripts compiles the http-level scripts and runs init_by_lua.
+func (c *compiler) luaScripts() error {
+	if c.rt.lua == nil {
+		return nil
+	}
+	m := &c.http.Lua
+	for _, s := range []struct {
+		code  *nginxconf.LuaCode
+		phase luacompat.Phase
+		to    **luacompat.Script
+	}{
+		{m.InitBy, luacompat.PhaseInit, &c.rt.luaMain.init},
+		{m.InitWorkerBy, luacompat.PhaseInitWorker, &c.rt.luaMain.initWorker},
+		{m.ExitWorkerBy, luacompat.PhaseExitWorker, &c.rt.luaMain.exitWorker},
+	} {
+		script, err := c.script(s.code, s.phase)
+		if err != nil {
+			return err
+		}
+		*s.to = script
+	}
+	c.rt.lua.SetExitWorker(c.rt.luaMain.exitWorker)
+	return c.rt.lua.Init(context.Background(), c.rt.luaMain.init)
+}
+
+// startWorkers runs init_worker_by_lua.
+func (rt *Router) startWorkers() {
+	if rt.lua != nil {
+		rt.lua.InitWorker(context.Background(), rt.luaMain.initWorker)
+	}
+}
+
+// shutdown ends the router at the end of the process.
+func (rt *Router) shutdown() { rt.retire() }
+
+// script compiles one *_by_lua*; nil for nil.
+func (c *compiler) script(code *nginxconf.LuaCode, phase luacompat.Phase) (*luacompat.Script, error) {
+	if code == nil {
+		return nil, nil
+	}
+	chunk := luacompat.Chunk{Directive: code.Directive, Name: code.ChunkName, Source: code.Source, Inline: code.Inline, Phase: phase}
+	if code.Path != nil {
+		path, err := c.value(*code.Path, code.Pos)
+		if err != nil {
+			return nil, err
+		}
+		prefix := c.rt.cfg.Prefix
+		abs := func(p string) string {
+			if strings.HasPrefix(p, "/") {
+				return p
+			}
+			return prefix + p
+		}
+		if path.isLiteral() {
+			full := abs(path.lit)
+			chunk.Path = func(luacompat.Request) (string, error) { return full, nil }
+		} else {
+			chunk.Path = func(q luacompat.Request) (string, error) {
+				return strings.Clone(abs(path.eval(q.(*luaRequest).r))), nil
+			}
+		}
+	}
+	s, err := c.rt.lua.Compile(chunk)
+	if err != nil {
+		return nil, errAt(code.Pos, "%v", err)
+	}
+	return s, nil
+}
+
+// compileLua compiles the *_by_lua* of a location.
+func compileLua(c *compiler, loc *location, l *nginxconf.Location) error {
+	if c.rt.lua == nil {
+		return nil
+	}
+	k := l.Loc.Lua
+	loc.lua = c.luaConf(l.Loc)
+	var err error
+	compile := func(code *nginxconf.LuaCode, phase luacompat.Phase) *luacompat.Script {
+		if err != nil {
+			return nil
+		}
+		var s *luacompat.Script
+		s, err = c.script(code, phase)
+		return s
+	}
+	loc.rewriteBy = compile(k.RewriteBy.V, luacompat.PhaseRewrite)
+	loc.luaRewriteFirst = c.http.Lua.RewriteNoPostpone.V
+	if s := compile(k.AccessBy.V, luacompat.PhaseAccess); s != nil {
+		at := accessLua
+		if c.http.Lua.AccessNoPostpone.V {
+			at = -1
+		}
+		loc.addAccess(at, func(r *Request) rc { return r.luaAccess(s) })
+	}
+	if s := compile(k.PrecontentBy.V, luacompat.PhasePrecontent); s != nil {
+		loc.addPrecontent(precontentLua, func(r *Request) rc { return r.luaPrecontent(s) })
+	}
+	if s := compile(k.ContentBy, luacompat.PhaseContent); s != nil && l.Loc.Core.Handler == nginxconf.HandlerLua {
+		loc.handler = func(r *Request) rc { return r.luaContent(s) }
+	}
+	if s := compile(k.HeaderFilterBy.V, luacompat.PhaseHeaderFilter); s != nil {
+		loc.headerFilterBy = s
+	}
+	if s := compile(k.BodyFilterBy.V, luacompat.PhaseBodyFilter); s != nil {
+		loc.bodyFilterBy = s
+	}
+	if loc.headerFilterBy != nil || loc.bodyFilterBy != nil {
+		loc.addHeaderFilter(orderLuaHeader, luaHeaderFilter)
+	}
+	loc.logBy = compile(k.LogBy.V, luacompat.PhaseLog)
+	return err
+}
+
+// compileServerLua compiles server_rewrite_by_lua.
+func compileServerLua(c *compiler, srv *virtualServer) (err error) {
+	if c.rt.lua == nil {
+		return nil
+	}
+	srv.serverRewriteBy, err = c.script(srv.conf.Srv.LuaServerRewrite, luacompat.PhaseServerRewrite)
+	return err
+}
+
+// luaConf is the Lua part of a location's settings.
+func (c *compiler) luaConf(l *nginxconf.LocConf) *luacompat.LocationConf {
+	k := l.Lua
+	if got := c.luaConfs[k]; got != nil {
+		return got
+	}
+	conf := &luacompat.LocationConf{
+		SocketConnectTimeout: k.SocketConnectTimeout.V, SocketSendTimeout: k.SocketSendTimeout.V, SocketReadTimeout: k.SocketReadTimeout.V,
+		SocketKeepaliveTimeout: k.SocketKeepaliveTimeout.V, SocketPoolSize: k.SocketPoolSize.V, SocketBufferSize: int(k.SocketBufferSize.V),
+		SocketLogErrors: k.SocketLogErrors.V, CodeCache: k.CodeCache.V, CheckClientAbort: k.CheckClientAbort.V,
+		HTTP10Buffering: k.HTTP10Buffering.V, TransformUnderscores: k.TransformUnderscores.V, NeedRequestBody: k.NeedRequestBody.V,
+		UseDefaultType: k.UseDefaultType.V, SSLVerifyDepth: k.SSLVerifyDepth.V, SSLTrustedCertificate: k.SSLTrustedCertificate.V,
+		SSLCertificate: k.SSLCertificate.V, SSLCertificateKey: k.SSLCertificateKey.V, Resolve: c.resolverFor(l),
+	}
+	if c.luaConfs == nil {
+		c.luaConfs = map[*nginxconf.LuaLoc]*luacompat.LocationConf{}
+	}
+	c.luaConfs[k] = conf
+	return conf
+}
+
+// setLuaOp is set_by_lua*.
+type setLuaOp struct {
+	script *luacompat.Script
+	set    setter
+	args   []value
+}
+
+func (c *compiler) setByLua(d *nginxconf.RewriteOp) (rewriteOp, error) {
+	s, err := c.script(d.SetLua.Code, luacompat.PhaseSet)
+	if err != nil {
+		return nil, err
+	}
+	op := &setLuaOp{script: s, set: c.rt.vars.setter(d.SetLua.Var)}
+	for _, a := range d.SetLua.Args {
+		v, err := c.value(a, d.Pos)
+		if err != nil {
+			return nil, err
+		}
+		op.args = append(op.args, v)
+	}
+	return op, nil
+}
+
+func (op *setLuaOp) exec(r *Request, _ *rewriteState) rc {
+	args := make([]string, len(op.args))
+	for i := range op.args {
+		args[i] = strings.Clone(op.args[i].eval(r))
+	}
+	out, err := op.script.RunSet(r.context(), r.forLua(), args)
+	if err != nil {
+		return 500
+	}
+	op.set(r, out.Value)
+	return declined
+}

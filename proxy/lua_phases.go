@@ -1,0 +1,231 @@
+package proxy
+
+import (
+	"context"
+
+	"huidu/luacompat"
+)
+
+// forLua is the request as scripts see it.
+func (r *Request) forLua() *luaRequest {
+	if r.luaReq == nil {
+		r.luaReq = new(luaRequest)
+	}
+	r.luaReq.r = r
+	return r.luaReq
+}
+
+// context is cancelled when the request's handler must stop. It is made when
+// first asked for.
+func (r *Request) context() context.Context {
+	if r.ctx == nil {
+		if r.main != r {
+			return r.main.context()
+		}
+		r.ctx, r.cancel = context.WithCancel(context.Background())
+	}
+	return r.ctx
+}
+
+// releaseLua ends the request's Lua threads and forgets ngx.ctx.
+func (r *Request) releaseLua() {
+	if r.lua != nil {
+		r.rt.lua.Release(r.lua)
+		r.lua = nil
+	}
+}
+
+// luaRewrite runs a rewrite-phase script. restart: the URI changed.
+func (r *Request) luaRewrite(s *luacompat.Script) rc {
+	if c := r.luaNeedsBody(); c != ok {
+		return c
+	}
+	c := r.luaRun(s, luacompat.PhaseRewrite)
+	if c == ok {
+		return declined
+	}
+	return c
+}
+
+// luaAccess runs access_by_lua. ok and declined both mean: go on.
+func (r *Request) luaAccess(s *luacompat.Script) rc {
+	if c := r.luaNeedsBody(); c != ok {
+		return c
+	}
+	return r.luaRun(s, luacompat.PhaseAccess)
+}
+
+func (r *Request) luaPrecontent(s *luacompat.Script) rc {
+	c := r.luaRun(s, luacompat.PhasePrecontent)
+	if c == ok {
+		return declined
+	}
+	return c
+}
+
+// luaContent runs content_by_lua.
+func (r *Request) luaContent(s *luacompat.Script) rc {
+	if c := r.luaNeedsBody(); c != ok {
+		return c
+	}
+	c := r.luaRun(s, luacompat.PhaseContent)
+	if c == ok && !r.headerSent && !r.ended {
+		// The script said nothing: an empty 200, as ngx_lua sends at eof.
+		r.sendLuaHeader()
+	}
+	return c
+}
+
+// luaNeedsBody reads the body first under lua_need_request_body.
+func (r *Request) luaNeedsBody() rc {
+	if r.loc.lua.NeedRequestBody {
+		return r.readBody()
+	}
+	return ok
+}
+
+// luaRun runs a script and turns its Outcome into what the phase engine
+// understands. ok: the handler ended, or called ngx.exit(ngx.OK).
+func (r *Request) luaRun(s *luacompat.Script, phase luacompat.Phase) rc {
+	out, _ := s.Run(r.context(), phase, r.forLua())
+	switch out.Kind {
+	case luacompat.Continue:
+		return ok
+	case luacompat.Exec:
+		if r.headerSent {
+			r.logf(logAlert, "attempt to call ngx.exec after sending out response headers")
+			return failed
+		}
+		if len(out.URI) > 0 && out.URI[0] == '@' {
+			return r.namedLocation(out.URI)
+		}
+		return r.internalRedirect(out.URI, out.Args)
+	case luacompat.Redirect:
+		// A relative Location stays relative: it is not nginx's own.
+		r.out.location = ""
+		r.out.set("Location", out.URI)
+		return rc(out.Status)
+	case luacompat.RewriteJump:
+		r.uriChanged = true
+		return ok
+	}
+	return r.luaExit(out.Status, phase)
+}
+
+// luaExit is ngx.exit(status) that ends the request.
+func (r *Request) luaExit(status int, phase luacompat.Phase) rc {
+	switch {
+	case status < 0:
+		if phase == luacompat.PhaseContent && rc(status) == declined {
+			return failed
+		}
+		return failed
+	case r.headerSent:
+		// Too late to answer anything else: end what was begun.
+		if !r.ended && status != 444 && status != 408 && status != 499 {
+			if c := r.output(nil, last); c != ok {
+				return c
+			}
+		}
+		if status == 444 || status == 408 || status == 499 {
+			return rc(status)
+		}
+		return done
+	case status == 0:
+		return ok
+	case status < 300 && status != 201 && status != 204 || status == 101:
+		// Answered with an empty body.
+		r.out.status = status
+		if c := r.sendLuaHeader(); c != ok {
+			return c
+		}
+		return done
+	}
+	return rc(status)
+}
+
+// sendLuaHeader sends the header and the end of an empty response.
+func (r *Request) sendLuaHeader() rc {
+	if r.out.status == 0 {
+		r.out.status = 200
+	}
+	r.luaContentType()
+	if r.out.contentLength < 0 && r.out.status != 101 {
+		r.out.contentLength = -1
+	}
+	if c := r.sendHeader(); c != ok {
+		return c
+	}
+	return r.output(nil, last)
+}
+
+// luaContentType gives a response the default type unless the script chose
+// one (lua_use_default_type).
+func (r *Request) luaContentType() {
+	if r.out.contentType == "" && !r.luaTypeCleared && (r.loc.lua == nil || r.loc.lua.UseDefaultType) {
+		r.setContentType()
+	}
+}
+
+// luaLog runs log_by_lua.
+func (r *Request) luaLog() {
+	r.loc.logBy.Run(r.context(), luacompat.PhaseLog, r.forLua())
+}
+
+// luaHeaderFilter runs header_filter_by_lua and arms body_filter_by_lua.
+func luaHeaderFilter(r *Request) rc {
+	if s := r.loc.headerFilterBy; s != nil {
+		out, err := s.Run(r.context(), luacompat.PhaseHeaderFilter, r.forLua())
+		if err != nil {
+			return failed
+		}
+		if out.Kind == luacompat.ExitStatus && out.Status != 0 {
+			if out.Status < 0 {
+				return failed
+			}
+			r.luaFinalize = true
+			return rc(out.Status)
+		}
+	}
+	if r.loc.bodyFilterBy != nil {
+		r.stages = append(r.stages, &luaBodyStage{})
+	}
+	return ok
+}
+
+// luaBodyStage runs body_filter_by_lua on every piece of the body.
+type luaBodyStage struct {
+	next   int
+	chunk  []byte
+	isLast bool
+	seen   bool
+}
+
+func (s *luaBodyStage) filter(r *Request, next int, p []byte, fl outFlag) rc {
+	if s.seen {
+		if fl&last == 0 {
+			return ok
+		}
+	}
+	s.chunk, s.isLast = p, fl&(last|lastInSub) != 0
+	r.bodyStageLua = s
+	_, err := r.loc.bodyFilterBy.Run(r.context(), luacompat.PhaseBodyFilter, r.forLua())
+	r.bodyStageLua = nil
+	if err != nil {
+		return failed
+	}
+	out := fl &^ last
+	if s.isLast && !s.seen {
+		s.seen = true
+		out |= fl & last
+		if fl&last == 0 {
+			out |= last
+		}
+	} else if fl&last != 0 && !s.isLast {
+		out &^= last
+	}
+	if s.seen && fl&last != 0 && out&last == 0 && !s.isLast {
+		return ok
+	}
+	return r.passBody(next, s.chunk, out)
+}

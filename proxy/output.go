@@ -1,0 +1,154 @@
+package proxy
+
+import (
+	"os"
+)
+
+// outFlag says what follows a piece of the response body.
+type outFlag uint8
+
+const (
+	// last: the response ends with this piece.
+	last outFlag = 1 << iota
+	// flush: pass on everything buffered so far.
+	flush
+	// lastInSub: the end of a subrequest's part of a response.
+	lastInSub
+)
+
+// bodyStage is an active body filter of one response. filter gets the next
+// piece; it passes what it makes to r.passBody(next, …). p is only valid
+// during the call.
+type bodyStage interface {
+	filter(r *Request, next int, p []byte, fl outFlag) rc
+}
+
+// headerFilter looks at r.out before it is sent and may add a bodyStage. An
+// answer >= 300 replaces the response by that status.
+type headerFilter func(r *Request) rc
+
+// responseWriter is where a response goes: the client's connection, memory
+// (captures) or the parent's response (in-place subrequests).
+type responseWriter interface {
+	// sendHead is called once, when the header filters are through.
+	sendHead(r *Request) rc
+	// write takes a piece of the body; it does not keep p.
+	write(r *Request, p []byte, fl outFlag) rc
+	// writeFile takes n bytes of f from off.
+	writeFile(r *Request, f *os.File, off, n int64, fl outFlag) rc
+}
+
+// sendHeader runs the header filters and hands the header to the writer.
+func (r *Request) sendHeader() rc {
+	if r.headerSent {
+		r.logf(logAlert, "header already sent")
+		return failed
+	}
+	if r.errStatus != 0 {
+		r.out.status, r.out.statusLine = r.errStatus, ""
+	}
+	r.stages = r.stages[:0]
+	for _, f := range r.loc.headerFilters {
+		if c := f(r); c != ok && c != declined {
+			if c < 300 {
+				return c
+			}
+			return r.filterFinalize(c)
+		}
+	}
+	r.headerSent = true
+	if r == r.main {
+		if r.methodID == methodHead || r.out.status < 200 || r.out.status == 204 || r.out.status == 304 {
+			r.headerOnly = true
+		}
+	} else if r.methodID == methodHead {
+		r.headerOnly = true
+	}
+	return r.w.sendHead(r)
+}
+
+// filterFinalize replaces a response that a header filter refused.
+//
+// See: ngx_http_filter_finalize_request.
+func (r *Request) filterFinalize(status rc) rc {
+	r.out.clean()
+	r.stages = r.stages[:0]
+	c := r.specialResponse(status)
+	if c == restart || c == failed {
+		return c
+	}
+	r.ended = true
+	return done
+}
+
+// output passes a piece of the body to the body filters.
+func (r *Request) output(p []byte, fl outFlag) rc {
+	if r.headerOnly || r.ended {
+		if fl&last != 0 && !r.ended {
+			r.ended = true
+			return r.w.write(r, nil, fl)
+		}
+		return ok
+	}
+	if fl&last != 0 {
+		r.ended = true
+	}
+	return r.passBody(0, p, fl)
+}
+
+// passBody gives a piece to the stage with that number, or to the writer.
+func (r *Request) passBody(stage int, p []byte, fl outFlag) rc {
+	if stage < len(r.stages) {
+		return r.stages[stage].filter(r, stage+1, p, fl)
+	}
+	return r.w.write(r, p, fl)
+}
+
+// outputFile passes n bytes of f from off to the body filters; without any,
+// the writer may let the kernel copy.
+func (r *Request) outputFile(f *os.File, off, n int64, fl outFlag) rc {
+	if r.headerOnly || r.ended {
+		return r.output(nil, fl)
+	}
+	if len(r.stages) == 0 {
+		if fl&last != 0 {
+			r.ended = true
+		}
+		return r.w.writeFile(r, f, off, n, fl)
+	}
+	buf := fileBuffers.Get().(*[]byte)
+	defer fileBuffers.Put(buf)
+	for n > 0 {
+		k, err := f.ReadAt((*buf)[:min(n, int64(len(*buf)))], off)
+		if k == 0 {
+			r.logf(logCrit, "pread() %q failed: %v", f.Name(), err)
+			return failed
+		}
+		off, n = off+int64(k), n-int64(k)
+		piece := outFlag(0)
+		if n == 0 {
+			piece = fl
+			if fl&last != 0 {
+				r.ended = true
+			}
+		}
+		if c := r.passBody(0, (*buf)[:k], piece); c != ok {
+			return c
+		}
+	}
+	return ok
+}
+
+// respond sends status, type and body as one complete response.
+func (r *Request) respond(status int, contentType string, body []byte) rc {
+	r.discardLater()
+	r.out.status = status
+	if contentType != "" {
+		r.out.setType(contentType)
+	}
+	r.out.contentLength = int64(len(body))
+	if c := r.sendHeader(); c != ok || r.headerOnly {
+		return c
+	}
+	return r.output(body, last)
+}

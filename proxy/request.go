@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"huidu/luacompat/pcre"
+	"huidu/proxy/http1"
+)
+
+// Request is one client request or subrequest on its way through the phases.
+// Requests are pooled; everything it points to is valid until the request has
+// been logged. Strings are views into the connection's buffer unless made by
+// a directive, so whoever keeps one longer clones it.
+type Request struct {
+	rt   *Router // the configuration this request began with
+	conn *conn   // nil for the fake requests of Lua timers
+	srv  *virtualServer
+	loc  *location
+
+	main   *Request // itself for a client's request
+	parent *Request // nil for a client's request
+	nsub   int      // depth of subrequests left
+
+	// What the client asked for.
+	head        http1.RequestHead
+	method      string
+	methodID    http1.MethodID
+	uri         string // decoded, normalised
+	args        string
+	unparsedURI string // $request_uri
+	exten       string
+	headers     http1.Headers // the request headers, after directives changed them
+	headersSet  bool          // headers is no longer head.Headers
+	host        string        // validated, lower-cased; "" when there was none
+	start       time.Time
+	validURI    bool // unparsedURI still says what uri says
+	internal    bool
+	body        requestBody
+
+	// Where in the phase engine it is.
+	next          nextStep
+	uriChanges    int // nginx's budget of 10 for rewrites and redirects
+	uriChanged    bool
+	location0     bool // location has been looked up at least once
+	ctx           context.Context
+	cancel        context.CancelFunc
+	errorPage     bool // serving an error page
+	errStatus     int  // status to answer instead of 200 while serving one
+	keepalive     bool
+	lingering     bool
+	readClosed    bool
+	limitRate     int64
+	limitAfter    int64
+	limitSet      bool
+	realAddr      netip.AddrPort // client address, after realip
+	realAddrTxt   string
+	reqHeaderOnly bool // HEAD
+
+	// Variables and captures.
+	vars      []varSlot
+	captures  []int // offsets into captureOf, pairs
+	captureOf string
+	ovector   []int
+
+	// The response.
+	out        respHead
+	w          responseWriter
+	stages     []bodyStage
+	headerSent bool
+	headerOnly bool  // HEAD, 204, 304: no body bytes
+	ended      bool  // last buffer passed
+	bytesSent  int64 // header and body, as written
+	outFailed  bool
+	timedOut   bool
+	requestID  string
+	up         *upstreamState // $upstream_*; made by the first proxied try
+
+	lua            any // luacompat's per-request state
+	luaReq         *luaRequest
+	luaTypeCleared bool
+	luaFinalize    bool
+	bodyStageLua   *luaBodyStage
+	rawTaken       bool
+	fakeWorker     int
+	captureCtx     any
+	headMem        []byte
+	modules        moduleState
+	cleanups       []func()
+	logFields      []byte
+	arena          []byte // scratch for values that must live as long as the request
+}
+
+// nextStep says where the phase engine goes on.
+type nextStep uint8
+
+const (
+	atPostRead nextStep = iota
+	atServerRewrite
+	atFindConfig
+	atRewrite
+	atContent
+)
+
+// moduleState is the per-request state of the small modules; reset on an
+// internal redirect unless noted.
+type moduleState struct {
+	limitReqStatus  string
+	limitConnStatus string
+	realipSet       bool
+	connLimits      []func()
+	authRequest     *Request
+	echoTimer       time.Time
+	mirror          bool
+}
+
+var requestPool = sync.Pool{New: func() any { return new(Request) }}
+
+// matchRegex runs re on subject and keeps the captures for $1..$9.
+func (r *Request) matchRegex(re *pcre.Regex, subject string) bool {
+	need := 2 * (re.NumCaptures() + 1)
+	if cap(r.ovector) < need {
+		r.ovector = make([]int, max(need, 20))
+	}
+	n, err := re.Match(subject, 0, r.ovector[:need])
+	if err != nil {
+		r.logf(logAlert, "pcre2_match() failed: %v on %q using %q", err, subject, re.String())
+		return false
+	}
+	if n <= 0 {
+		return false
+	}
+	r.captures, r.ovector = r.ovector[:need], r.captures[:0]
+	r.captureOf = subject
+	return true
+}
+
+// capture returns $n of the last matching regular expression.
+func (r *Request) capture(n int) string {
+	if 2*n+1 >= len(r.captures) {
+		return ""
+	}
+	from, to := r.captures[2*n], r.captures[2*n+1]
+	if from < 0 || to < from {
+		return ""
+	}
+	return r.captureOf[from:to]
+}
+
+// keep returns a copy of b as a string that lives as long as the request.
+func (r *Request) keep(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return string(b)
+}
+
+// onCleanup runs f when the request ends, after the log phase.
+func (r *Request) onCleanup(f func()) { r.cleanups = append(r.cleanups, f) }
+
+// reset gives the request back its zero state but keeps its allocations.
+func (r *Request) reset() {
+	vars, ov, caps, stages, cleanups := r.vars, r.ovector, r.captures, r.stages, r.cleanups
+	hdrs, own, trailers, arena, log := r.out.headers, r.headers, r.out.trailers, r.arena, r.logFields
+	head := r.head
+	wasSet := r.headersSet
+	lr := r.luaReq
+	clear(vars)
+	clear(stages)
+	clear(cleanups)
+	clear(hdrs)
+	*r = Request{vars: vars[:0], ovector: ov[:0], captures: caps[:0], stages: stages[:0], cleanups: cleanups[:0],
+		arena: arena[:0], logFields: log[:0], luaReq: lr}
+	r.head = head
+	if wasSet && cap(own) > 0 {
+		clear(own)
+		_ = own
+	}
+	r.out.headers, r.out.trailers = hdrs[:0], trailers[:0]
+}

@@ -1,0 +1,183 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"sync"
+
+	"huidu/luacompat"
+	"huidu/proxy/http1"
+)
+
+// maxSubrequests is nginx's NGX_HTTP_MAX_SUBREQUESTS: how deep subrequests
+// may nest.
+const maxSubrequests = 50
+
+// newSubrequest prepares a request for uri below r. It shares r's variables
+// and sees r's body.
+//
+// See: ngx_http_subrequest.
+func (r *Request) newSubrequest(uri, args string) *Request {
+	if r.nsub == 0 {
+		r.logf(logError, "subrequests cycle while processing %q", uri)
+		return nil
+	}
+	sr := requestPool.Get().(*Request)
+	sr.rt, sr.conn, sr.srv, sr.main, sr.parent = r.rt, r.conn, r.srv, r.main, r
+	sr.loc = r.srv.loc
+	sr.head = r.head
+	sr.headers = r.headers
+	sr.method, sr.methodID = "GET", http1.MethodGet
+	sr.uri, sr.args = uri, args
+	sr.unparsedURI = r.unparsedURI
+	sr.setExten()
+	sr.internal, sr.validURI = true, false
+	sr.host, sr.start = r.host, timeNow()
+	sr.vars = r.vars
+	sr.nsub = r.nsub - 1
+	sr.uriChanges = maxURIChanges + 1
+	sr.out.init()
+	sr.next = atServerRewrite
+	sr.body.shared, sr.body.ended, sr.body.read = true, true, true
+	sr.body.memory, sr.body.temp, sr.body.path, sr.body.size = r.body.memory, r.body.temp, r.body.path, r.body.size
+	return sr
+}
+
+// endSubrequest logs a subrequest where wanted and gives it back.
+func (sr *Request) endSubrequest() {
+	sr.log()
+	sr.vars = nil
+	sr.free()
+}
+
+// captureWriter collects a subrequest's response in memory.
+type captureWriter struct {
+	body   bytes.Buffer
+	failed bool
+}
+
+func (w *captureWriter) sendHead(*Request) rc { return ok }
+
+func (w *captureWriter) write(_ *Request, p []byte, _ outFlag) rc {
+	w.body.Write(p)
+	return ok
+}
+
+func (w *captureWriter) writeFile(r *Request, f *os.File, off, n int64, fl outFlag) rc {
+	start := w.body.Len()
+	w.body.Grow(int(n))
+	b := w.body.AvailableBuffer()[:n]
+	k, err := f.ReadAt(b, off)
+	w.body.Write(b[:k])
+	if err != nil && int64(w.body.Len()-start) < n {
+		return failed
+	}
+	return ok
+}
+
+// Capture is ngx.location.capture and capture_multi.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxlocationcapture
+func (q *luaRequest) Capture(reqs []luacompat.CaptureRequest) ([]luacompat.CaptureResponse, error) {
+	out := make([]luacompat.CaptureResponse, len(reqs))
+	if len(reqs) == 1 {
+		q.r.capture1(&reqs[0], &out[0])
+		return out, nil
+	}
+	var wg sync.WaitGroup
+	for i := range reqs {
+		sr := q.r.prepareCapture(&reqs[i])
+		wg.Go(func() { q.r.runCapture(sr, &out[i]) })
+	}
+	wg.Wait()
+	return out, nil
+}
+
+func (r *Request) capture1(c *luacompat.CaptureRequest, out *luacompat.CaptureResponse) {
+	r.runCapture(r.prepareCapture(c), out)
+}
+
+// prepareCapture makes the subrequest that a capture asks for.
+func (r *Request) prepareCapture(c *luacompat.CaptureRequest) *Request {
+	sr := r.newSubrequest(c.URI, c.Args)
+	if sr == nil {
+		return nil
+	}
+	if c.Method != "" {
+		sr.method, sr.methodID = c.Method, http1.LookupMethod(c.Method)
+	}
+	sr.headers = append(make(http1.Headers, 0, len(r.headers)+2), r.headers...)
+	sr.headersSet = true
+	switch {
+	case c.HasBody:
+		sr.body = requestBody{ended: true}
+		sr.replaceBody(c.Body)
+	case c.ForwardBody || sr.methodID == http1.MethodPost || sr.methodID == http1.MethodPut:
+	default:
+		sr.body = requestBody{ended: true, read: true}
+		sr.headers.DelID(http1.HeaderContentLength)
+		sr.headers.DelID(http1.HeaderTransferEncoding)
+	}
+	if !c.ShareVars {
+		vars := make([]varSlot, len(r.vars))
+		if c.CopyVars {
+			copy(vars, r.vars)
+		}
+		sr.vars = vars
+	}
+	for name, v := range c.Vars {
+		if i, found := r.rt.vars.slots[name]; found {
+			sr.vars[i] = varSlot{val: v, state: slotValid}
+		} else if set := r.rt.vars.set[name]; set != nil {
+			set(sr, v)
+		}
+	}
+	sr.ctx, sr.cancel = context.WithCancel(r.context())
+	sr.captureCtx = c.Ctx
+	return sr
+}
+
+// runCapture runs a subrequest to its end and takes its response.
+func (r *Request) runCapture(sr *Request, out *luacompat.CaptureResponse) {
+	if sr == nil {
+		out.Status = 500
+		return
+	}
+	w := &captureWriter{}
+	sr.w = w
+	sr.run()
+	out.Status = sr.captureStatus()
+	out.Body = w.body.Bytes()
+	out.Truncated = sr.outFailed
+	for i := range sr.out.headers {
+		h := &sr.out.headers[i]
+		out.Headers = append(out.Headers, luacompat.Header{Key: sr.own(h.Key), Value: sr.own(h.Value)})
+	}
+	if sr.out.contentType != "" {
+		out.Headers = append(out.Headers, luacompat.Header{Key: "Content-Type", Value: sr.out.fullType()})
+	}
+	if sr.out.contentLength >= 0 && !sr.out.headers.Has(http1.HeaderContentLength) {
+		out.Headers = append(out.Headers, luacompat.Header{Key: "Content-Length", Value: formatInt(sr.out.contentLength)})
+	}
+	if sr.out.lastModified >= 0 && !sr.out.headers.Has(http1.HeaderLastModified) {
+		out.Headers = append(out.Headers, luacompat.Header{Key: "Last-Modified", Value: formatHTTPTime(sr.out.lastModified)})
+	}
+	if sr.out.location != "" {
+		out.Headers = append(out.Headers, luacompat.Header{Key: "Location", Value: sr.out.location})
+	}
+	sr.endSubrequest()
+}
+
+// captureStatus is res.status.
+func (sr *Request) captureStatus() int {
+	switch {
+	case sr.out.status != 0:
+		return sr.out.status
+	case sr.errStatus != 0:
+		return sr.errStatus
+	case sr.outFailed:
+		return 500
+	}
+	return 200
+}
