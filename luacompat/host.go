@@ -31,6 +31,8 @@ type Options struct {
 	CaptureErrorLog                       int64
 	ErrorLog                              func(level int, msg string)
 	NginxConfigure                        string
+	// SetVarDirectives are more directives behind ndk.set_var.
+	SetVarDirectives map[string]func(arg string) (string, error)
 }
 
 // Chunk is Lua source as the configuration gives it.
@@ -46,13 +48,19 @@ type Chunk struct {
 	Phase Phase
 }
 
-// Exports that other rooms call (implemented in runtime.go, script.go):
+// Exports that other rooms call (implemented in runtime.go, script.go,
+// state.go, dicts.go):
 //
 //	New(Options) (*Runtime, error)                      // VMs made, init_by_lua not yet run
 //	(*Runtime) Compile(Chunk) (*Script, error)          // inline: syntax error now; file: lazily, as nginx does
 //	(*Runtime) Init(ctx, *Script) error                 // init_by_lua in every VM
 //	(*Runtime) InitWorker(ctx, *Script)                 // init_worker_by_lua in every VM
 //	(*Runtime) Worker(i) *Worker                        // the VM of worker i
-//	(*Script) Run(ctx, Phase, Request) (Outcome, error) // on the worker req.WorkerID()
+//	(*Script) Run(ctx, Phase, Request) (Outcome, error) // on the worker req.WorkerID(); faults are logged already
+//	(*Script) RunSet(ctx, Request, args) (Outcome, error) // set_by_lua*: the result is Outcome.Value
+//	(*Script) Err() error                               // syntax error of an inline script (Run answers 500 then)
+//	(*Runtime) SetExitWorker(*Script)                   // exit_worker_by_lua*
+//	(*Runtime) Exiting()                                // graceful stop begins: ngx.worker.exiting, timers fire
+//	NewSharedDicts(now), (*SharedDicts) Declare(name, size), Retain(names)
 //	(*Runtime) Release(state any)                       // end of a request: kill its threads, return what is pooled
 //	(*Runtime) Shutdown(ctx)                            // exit_worker, timers with premature=true, then VMs closed

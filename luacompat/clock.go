@@ -1,0 +1,137 @@
+package luacompat
+
+import (
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// clock is the worker's cached time. As in nginx, whose event loop sets it,
+// it stands still while Lua runs without waiting; ngx.update_time sets it.
+type clock struct {
+	now    func() time.Time
+	cached time.Time
+}
+
+// at is the cached time. The cache ends when the Lua code waits; since most
+// handlers never ask twice, it is simply kept for a millisecond.
+func (c *clock) at() time.Time {
+	t := c.now()
+	if d := t.Sub(c.cached); d < 0 || d >= time.Millisecond {
+		c.cached = t
+	}
+	return c.cached
+}
+
+func (w *Worker) openTime() {
+	w.registerPlain(w.ngx, []plain{
+		{"today", today},
+		{"time", unixTime},
+		{"now", unixNow},
+		{"update_time", updateTime},
+		{"localtime", localTime},
+		{"utctime", utcTime},
+		{"cookie_time", cookieTime},
+		{"http_time", httpTime},
+		{"parse_http_time", parseHTTPTime},
+		{"get_now_ts", unixTime}, {"get_now", localTime}, {"get_today", today},
+	})
+}
+
+const (
+	dateLayout     = "2006-01-02"
+	dateTimeLayout = "2006-01-02 15:04:05"
+	httpLayout     = "Mon, 02 Jan 2006 15:04:05 GMT"
+)
+
+// today is ngx.today: the local date.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxtoday
+func today(w *Worker, L *lua.LState) int {
+	return pushString(L, w.clock.at().Local().Format(dateLayout))
+}
+
+// unixTime is ngx.time: whole seconds.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxtime
+func unixTime(w *Worker, L *lua.LState) int {
+	return pushNumber(L, float64(w.clock.at().Unix()))
+}
+
+// unixNow is ngx.now: seconds with milliseconds.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxnow
+func unixNow(w *Worker, L *lua.LState) int {
+	return pushNumber(L, float64(w.clock.at().UnixMilli())/1000)
+}
+
+// updateTime is ngx.update_time.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxupdate_time
+func updateTime(w *Worker, L *lua.LState) int {
+	w.clock.cached = w.clock.now()
+	return 0
+}
+
+// localTime is ngx.localtime.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxlocaltime
+func localTime(w *Worker, L *lua.LState) int {
+	return pushString(L, w.clock.at().Local().Format(dateTimeLayout))
+}
+
+// utcTime is ngx.utctime.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxutctime
+func utcTime(w *Worker, L *lua.LState) int {
+	return pushString(L, w.clock.at().UTC().Format(dateTimeLayout))
+}
+
+func timeArg(L *lua.LState) time.Time {
+	n, ok := L.Get(1).(lua.LNumber)
+	if !ok {
+		L.RaiseError("number argument only")
+	}
+	return time.Unix(int64(n), 0).UTC()
+}
+
+// cookieTime is ngx.cookie_time(sec): two digits of the year until 2037, as
+// nginx writes it.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxcookie_time
+func cookieTime(w *Worker, L *lua.LState) int {
+	t := timeArg(L)
+	layout := "Mon, 02-Jan-06 15:04:05 GMT"
+	if t.Year() > 2037 {
+		layout = "Mon, 02-Jan-2006 15:04:05 GMT"
+	}
+	return pushString(L, t.Format(layout))
+}
+
+// httpTime is ngx.http_time(sec).
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxhttp_time
+func httpTime(w *Worker, L *lua.LState) int {
+	return pushString(L, timeArg(L).Format(httpLayout))
+}
+
+// parseHTTPTime is ngx.parse_http_time(str): nil for what is not a time.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxparse_http_time
+func parseHTTPTime(w *Worker, L *lua.LState) int {
+	s, ok := L.Get(1).(lua.LString)
+	if !ok {
+		L.RaiseError("string argument only")
+	}
+	text := strings.TrimSpace(string(s))
+	for _, layout := range []string{httpLayout, "Monday, 02-Jan-06 15:04:05 GMT",
+		"Mon, 02-Jan-06 15:04:05 GMT", "Mon, 02-Jan-2006 15:04:05 GMT",
+		"Mon Jan _2 15:04:05 2006"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return pushNumber(L, float64(t.Unix()))
+		}
+	}
+	L.Push(lua.LNil)
+	return 1
+}

@@ -1,0 +1,125 @@
+package luacompat
+
+import (
+	"os"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// ngxLuaVersion is the ngx_lua release that is imitated.
+const ngxLuaVersion = 10023
+
+// openMisc makes ngx.get_phase, ngx.config, ngx.worker, ndk and the functions
+// that are only there to say that they are not.
+func (w *Worker) openMisc() {
+	L := w.vm.Root()
+	w.registerPlain(w.ngx, []plain{
+		{"get_phase", getPhase},
+		{"run_worker_thread", unsupported("ngx.run_worker_thread", "worker threads are not available")},
+	})
+
+	config := w.table()
+	config.RawSetString("subsystem", lua.LString("http"))
+	config.RawSetString("debug", lua.LFalse)
+	config.RawSetString("nginx_version", lua.LNumber(versionNumber(w.rt.opts.Version)))
+	config.RawSetString("ngx_lua_version", lua.LNumber(ngxLuaVersion))
+	w.registerPlain(config, []plain{
+		{"prefix", func(w *Worker, L *lua.LState) int { return pushString(L, w.rt.opts.Prefix) }},
+		{"nginx_configure", func(w *Worker, L *lua.LState) int { return pushString(L, w.rt.opts.NginxConfigure) }},
+	})
+	w.ngx.RawSetString("config", config)
+
+	worker := w.table()
+	w.registerPlain(worker, []plain{
+		{"exiting", func(w *Worker, L *lua.LState) int { return pushBool(L, w.rt.exiting.Load()) }},
+		{"pid", func(w *Worker, L *lua.LState) int { return pushNumber(L, float64(os.Getpid())) }},
+		{"pids", workerPIDs},
+		{"count", func(w *Worker, L *lua.LState) int { return pushNumber(L, float64(w.rt.opts.Workers)) }},
+		{"id", workerID},
+	})
+	w.ngx.RawSetString("worker", worker)
+	w.openNDK(L)
+}
+
+// getPhase is ngx.get_phase.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxget_phase
+func getPhase(w *Worker, L *lua.LState) int {
+	h := w.cur()
+	if h == nil {
+		return pushString(L, "init")
+	}
+	return pushString(L, h.phase.String())
+}
+
+// workerPIDs is ngx.worker.pids. All workers live in one process here, so it
+// is the same number once for each.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxworkerpids
+func workerPIDs(w *Worker, L *lua.LState) int {
+	if h := w.cur(); h == nil || h.phase == PhaseInit || h.phase == PhaseInitWorker {
+		return fail(L, msgBadContext)
+	}
+	t := L.CreateTable(w.rt.opts.Workers, 0)
+	for range w.rt.opts.Workers {
+		t.Append(lua.LNumber(os.Getpid()))
+	}
+	L.Push(t)
+	return 1
+}
+
+// workerID is ngx.worker.id: nil before the workers start.
+//
+// See: https://github.com/openresty/lua-nginx-module#ngxworkerid
+func workerID(w *Worker, L *lua.LState) int {
+	if h := w.cur(); h == nil || h.phase == PhaseInit {
+		L.Push(lua.LNil)
+		return 1
+	}
+	return pushNumber(L, float64(w.id))
+}
+
+// unsupported is a function that raises why it cannot be had.
+func unsupported(name, why string) func(w *Worker, L *lua.LState) int {
+	return func(w *Worker, L *lua.LState) int {
+		L.RaiseError("%s is not supported by huidu: %s", name, why)
+		return 0
+	}
+}
+
+// openNDK makes ndk.set_var.
+//
+// See: https://github.com/openresty/lua-nginx-module#ndkset_vardirective
+func (w *Worker) openNDK(L *lua.LState) {
+	mt := w.table()
+	mt.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
+		name := w.text(L, L.Get(2))
+		fn := w.rt.opts.SetVarDirectives[name]
+		if fn == nil {
+			fn = setVarDirectives[name]
+		}
+		L.Push(L.NewFunction(func(L *lua.LState) int {
+			if fn == nil {
+				L.RaiseError("ndk.set_var: directive \"%s\" not found or does not use ndk_set_var_value", name)
+			}
+			if L.GetTop() < 1 {
+				L.RaiseError("ndk.set_var: expecting one argument")
+			}
+			v, err := fn(checkString(L, 1, name))
+			if err != nil {
+				L.RaiseError("ndk.set_var: %s", err.Error())
+			}
+			return pushString(L, v)
+		}))
+		return 1
+	}))
+	mt.RawSetString("__newindex", L.NewFunction(func(L *lua.LState) int {
+		L.RaiseError("not allowed")
+		return 0
+	}))
+	t := w.table()
+	t.Metatable = mt
+	ndk := w.table()
+	ndk.RawSetString("set_var", t)
+	L.G.Global.RawSetString("ndk", ndk)
+}

@@ -1,0 +1,134 @@
+package luacompat
+
+import (
+	"context"
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/vm"
+)
+
+// reqState is what luacompat remembers of a request between its phases. It
+// hangs on Request.LuaState and is guarded by its worker's VM lock.
+type reqState struct {
+	w   *Worker
+	ctx *lua.LTable // ngx.ctx
+	own *Worker     // a VM of its own, with lua_code_cache off
+
+	onAbort   *vm.Task // light thread that ngx.on_abort registered
+	abortFn   *lua.LFunction
+	rawSocket bool
+	noAbort   int // subrequests under way
+	seenBody  bool
+	bodyBuild bool // between init_body and finish_body
+	headers   []Header
+	headersOK bool
+}
+
+var statePool = sync.Pool{New: func() any { return new(reqState) }}
+
+// state finds or makes the request's state.
+func (w *Worker) state(req Request) *reqState {
+	old := req.LuaState()
+	if st, ok := old.(*reqState); ok && st != nil {
+		return st
+	}
+	st := statePool.Get().(*reqState)
+	st.w = w
+	// A subrequest whose ctx was given starts with that table.
+	st.ctx, _ = old.(*lua.LTable)
+	req.SetLuaState(st)
+	return st
+}
+
+// handler is one run of a script: its phase, its request and its light
+// threads. Tasks carry it as their Host, which is how an ngx.* function finds
+// the request that it was called for.
+type handler struct {
+	w     *Worker
+	phase Phase
+	req   Request // nil in init_by_lua
+	st    *reqState
+	conf  *LocationConf
+	task  vm.Task
+
+	set      *setArgs // PhaseSet: the arguments behind ngx.arg
+	out      Outcome
+	ended    bool // a light thread ended the handler: out holds
+	cancel   context.CancelFunc
+	threads  []*vm.Task // light threads that are alive
+	light    map[*lua.LState]*lightThread
+	idle     chan struct{}
+	onIdle   func()
+	parent   *vm.Task // timers: the task that spawned the entry thread
+	buf      []byte   // reused by say and log
+	exitNote vm.Unwind
+	writeErr error
+	writeFn  func()
+}
+
+// setArgs are the arguments of set_by_lua.
+type setArgs struct{ values []string }
+
+var handlerPool = sync.Pool{New: func() any {
+	h := new(handler)
+	h.writeFn = h.write
+	return h
+}}
+
+// newHandler takes a handler for one run.
+func (w *Worker) newHandler(ctx context.Context, phase Phase, req Request) *handler {
+	h := handlerPool.Get().(*handler)
+	h.w, h.phase, h.req = w, phase, req
+	if req != nil {
+		h.st = w.state(req)
+		h.conf = req.Conf()
+		if ctx == nil {
+			ctx = req.Context()
+		}
+	}
+	if h.conf == nil {
+		h.conf = &defaultConf
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	h.task = vm.Task{VM: w.vm, Host: h, Ctx: ctx}
+	return h
+}
+
+// free gives the handler back. Its light threads have ended.
+func (h *handler) free() {
+	if h.cancel != nil {
+		h.cancel()
+	}
+	buf, fn := h.buf, h.writeFn
+	if cap(buf) > 64<<10 {
+		buf = nil
+	}
+	*h = handler{buf: buf[:0], writeFn: fn}
+	handlerPool.Put(h)
+}
+
+// defaultConf is for handlers without a location.
+var defaultConf = LocationConf{
+	SocketConnectTimeout: 60e9, SocketSendTimeout: 60e9, SocketReadTimeout: 60e9,
+	SocketKeepaliveTimeout: 60e9, SocketPoolSize: 30, SocketBufferSize: 4096,
+	SocketLogErrors: true, CodeCache: true, HTTP10Buffering: true,
+	TransformUnderscores: true, UseDefaultType: true,
+}
+
+// Release ends a request's Lua state: the host calls it once, after the log
+// phase, and whenever an internal redirect drops the state.
+func (rt *Runtime) Release(state any) {
+	st, ok := state.(*reqState)
+	if !ok || st == nil {
+		return
+	}
+	if st.own != nil {
+		st.own.close()
+	}
+	*st = reqState{}
+	statePool.Put(st)
+}
