@@ -136,6 +136,7 @@ type HTTP struct {
 	Maps           []*Map
 	Geos           []*Geo
 	SplitClients   []*SplitClients
+	CharsetMaps    []*CharsetMap
 	LogFormats     map[string]*LogFormat // "combined" is always there
 	LimitReqZones  map[string]*LimitZone
 	LimitConnZones map[string]*LimitZone
@@ -343,6 +344,19 @@ type SplitPart struct {
 	Value   Value
 }
 
+// CharsetMap is a charset_map block.
+type CharsetMap struct {
+	Pos      Pos
+	From, To string
+	Table    []CharsetPair
+}
+
+// CharsetPair recodes one byte of From to To's bytes.
+type CharsetPair struct {
+	From byte
+	To   string
+}
+
 // LogFormat is one log_format.
 type LogFormat struct {
 	Pos    Pos
@@ -437,24 +451,25 @@ type LuaCode struct {
 
 // LuaMain holds the lua_* directives of the http block.
 type LuaMain struct {
-	PackagePath           Opt[string] // "$prefix" and ";;" not yet expanded
-	PackageCPath          Opt[string]
-	SharedDicts           []SharedDict
-	InitBy                *LuaCode
-	InitWorkerBy          *LuaCode
-	ExitWorkerBy          *LuaCode
-	MaxPendingTimers      Opt[int]
-	MaxRunningTimers      Opt[int]
-	RegexCacheMaxEntries  Opt[int]
-	RegexMatchLimit       Opt[int]
-	LoadRestyCore         Opt[bool]
-	CaptureErrorLog       Opt[int64]
-	MallocTrim            Opt[int]
-	SaHandler             Opt[string]
-	RewriteNoPostpone     Opt[bool]
-	AccessNoPostpone      Opt[bool]
-	PrecontentNoPostpone  Opt[bool]
-	ThreadCacheMaxEntries Opt[int]
+	PackagePath            Opt[string] // "$prefix" and ";;" not yet expanded
+	PackageCPath           Opt[string]
+	SharedDicts            []SharedDict
+	InitBy                 *LuaCode
+	InitWorkerBy           *LuaCode
+	ExitWorkerBy           *LuaCode
+	MaxPendingTimers       Opt[int]
+	MaxRunningTimers       Opt[int]
+	RegexCacheMaxEntries   Opt[int]
+	RegexMatchLimit        Opt[int]
+	LoadRestyCore          Opt[bool]
+	CaptureErrorLog        Opt[int64]
+	MallocTrim             Opt[int]
+	SaHandler              Opt[string]
+	RewriteNoPostpone      Opt[bool]
+	AccessNoPostpone       Opt[bool]
+	PrecontentNoPostpone   Opt[bool]
+	ThreadCacheMaxEntries  Opt[int]
+	WorkerThreadVMPoolSize Opt[int]
 }
 
 // SharedDict is lua_shared_dict.

@@ -64,4 +64,9 @@ type MiscLoc struct {
 	MemcachedBufferSize     Opt[int64]
 	MemcachedGzipFlag       Opt[int]
 	MemcachedNextUpstream   Opt[NextUpstream]
+
+	MemcachedNextUpstreamTries   Opt[int]
+	MemcachedNextUpstreamTimeout Opt[time.Duration]
+	MemcachedSocketKeepalive     Opt[bool]
+	MemcachedBind                Opt[*Value] // nil with Set: off
 }

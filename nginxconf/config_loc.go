@@ -40,7 +40,8 @@ const (
 type CoreLoc struct {
 	Handler                    Handler
 	Root                       Opt[Value]
-	Alias                      Opt[*Value] // set: Root is not used; not inherited
+	Alias                      Opt[*Value] // V not nil: Root is not used
+	AliasLocation              *Location   // whose alias it is: an inherited alias replaces that location's prefix
 	Internal                   Opt[bool]
 	DefaultType                Opt[string]
 	Types                      Opt[map[string]string] // extension → type
@@ -98,6 +99,7 @@ type CoreLoc struct {
 	AuthDelay                  Opt[time.Duration]
 	EarlyHints                 Opt[[]Value]
 	ReadAhead                  Opt[int64]
+	HTTP2ChunkSize             Opt[int64]
 }
 
 // ErrorPage is one error_page line.
@@ -130,6 +132,7 @@ type ProxyLoc struct {
 	HTTPVersion           Opt[string] // 1.0, 1.1; default 1.1 (nginx 1.30)
 	PassRequestHeaders    Opt[bool]
 	PassRequestBody       Opt[bool]
+	PassTrailers          Opt[bool]
 	HideHeaders           Opt[[]string]
 	PassHeaders           Opt[[]string]
 	IgnoreHeaders         Opt[[]string]
@@ -369,7 +372,9 @@ type LuaLoc struct {
 	SSLCertificate         Opt[string]
 	SSLCertificateKey      Opt[string]
 	SSLConfCommand         Opt[[][2]string]
+	SSLKeyLog              Opt[string]
 	ProxySSLVerifyBy       Opt[*LuaCode]
+	ProxySSLCertificateBy  Opt[*LuaCode]
 }
 
 // EchoLoc is echo-nginx-module: the commands of one location in order.

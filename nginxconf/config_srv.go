@@ -14,12 +14,15 @@ type SrvConf struct {
 	MergeSlashes             Opt[bool]
 	MaxHeaders               Opt[int]
 	HTTP2                    Opt[bool]
-	SSL                      *SSLSrv
-	LuaClientHello           *LuaCode // ssl_client_hello_by_lua*
-	LuaSSLCertificate        *LuaCode // ssl_certificate_by_lua*
-	LuaSSLSessionFetch       *LuaCode
-	LuaSSLSessionStore       *LuaCode
-	LuaServerRewrite         *LuaCode // server_rewrite_by_lua*
+	HTTP2BodyPrereadSize     Opt[int64]
+
+	HTTP2MaxConcurrentStreams Opt[int]
+	SSL                       *SSLSrv
+	LuaClientHello            *LuaCode // ssl_client_hello_by_lua*
+	LuaSSLCertificate         *LuaCode // ssl_certificate_by_lua*
+	LuaSSLSessionFetch        *LuaCode
+	LuaSSLSessionStore        *LuaCode
+	LuaServerRewrite          *LuaCode // server_rewrite_by_lua*
 }
 
 // SizeCount is "number size".

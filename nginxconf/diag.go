@@ -1,0 +1,129 @@
+package nginxconf
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Severity is how grave a Diagnostic is.
+type Severity int
+
+// The severities. Emerg refuses the configuration, Warn is what nginx warns
+// of too (or a leniency of ours), Notice is for directives that are accepted
+// and have no effect here.
+const (
+	Notice Severity = iota
+	Warn
+	Emerg
+)
+
+// String is the severity as nginx's error log writes it.
+func (s Severity) String() string {
+	switch s {
+	case Emerg:
+		return "emerg"
+	case Warn:
+		return "warn"
+	}
+	return "notice"
+}
+
+// Diagnostic is one thing to say about a configuration. Pos is empty where
+// nginx names no place.
+type Diagnostic struct {
+	Severity  Severity
+	Pos       Pos
+	Directive string // the directive it is about, "" when none
+	Message   string // nginx's words, without the place
+	Hint      string // what we add for the reader; not part of nginx's line
+}
+
+// CommandLine is the Pos.File of what was written in -g.
+const CommandLine = "command line"
+
+// Text is the message with its place, as nginx prints it after the severity.
+func (d Diagnostic) Text() string {
+	switch {
+	case d.Pos.File == "":
+		return d.Message
+	case d.Pos.File == CommandLine && d.Pos.Line == 0:
+		return d.Message + " in command line"
+	}
+	return d.Message + " in " + d.Pos.File + ":" + strconv.Itoa(d.Pos.Line)
+}
+
+// String is the whole line as `nginx -t` prints it after "nginx: ".
+func (d Diagnostic) String() string {
+	return "[" + d.Severity.String() + "] " + d.Text()
+}
+
+// Diagnostics is everything said about a configuration, in nginx's order.
+type Diagnostics []Diagnostic
+
+// Err is the first Emerg, or nil.
+func (ds Diagnostics) Err() error {
+	for _, d := range ds {
+		if d.Severity == Emerg {
+			return &ConfigError{d}
+		}
+	}
+	return nil
+}
+
+// String joins the diagnostics, one per line.
+func (ds Diagnostics) String() string {
+	var sb strings.Builder
+	for _, d := range ds {
+		sb.WriteString(d.String())
+		sb.WriteByte('\n')
+	}
+	return sb.String()
+}
+
+// ConfigError is a refused configuration.
+type ConfigError struct{ Diagnostic }
+
+// Error is nginx's line.
+func (e *ConfigError) Error() string { return e.Diagnostic.String() }
+
+// confErr stops the walk: the diagnostic is complete.
+type confErr struct{ d Diagnostic }
+
+func (e *confErr) Error() string { return e.d.String() }
+
+// dirErr is a setter's short message; the walk turns it into
+// `"name" directive message`, as nginx does with a returned string.
+type dirErr string
+
+func (e dirErr) Error() string { return string(e) }
+
+const errDuplicate = dirErr("is duplicate")
+
+// emerg is an error at the directive being handled.
+func (b *build) emerg(format string, args ...any) error {
+	return b.emergAt(b.pos(), format, args...)
+}
+
+// emergAt is an error at pos; the zero Pos names no place.
+func (b *build) emergAt(pos Pos, format string, args ...any) error {
+	d := Diagnostic{Severity: Emerg, Pos: pos, Message: fmt.Sprintf(format, args...)}
+	if b.node != nil {
+		d.Directive = b.node.Name
+	}
+	return &confErr{d}
+}
+
+// warn records a warning at the directive being handled.
+func (b *build) warn(format string, args ...any) {
+	b.warnAt(b.pos(), format, args...)
+}
+
+// warnAt records a warning at pos.
+func (b *build) warnAt(pos Pos, format string, args ...any) {
+	d := Diagnostic{Severity: Warn, Pos: pos, Message: fmt.Sprintf(format, args...)}
+	if b.node != nil {
+		d.Directive = b.node.Name
+	}
+	b.diags = append(b.diags, d)
+}

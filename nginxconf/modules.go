@@ -1,0 +1,29 @@
+package nginxconf
+
+// modules lists every module's rows, in nginx's order.
+func modules() []moduleRows {
+	list := []moduleRows{
+		{"nginx", mainRows()},
+		{"ngx_event", eventsRows()},
+		{"ngx_http_core_module", coreRows()},
+		{"ngx_http_log_module", logRows()},
+		{"ngx_http_upstream", upstreamRows()},
+		{"ngx_http_index_module", indexRows()},
+		{"ngx_http_access_module", accessRows()},
+		{"ngx_http_limit_req_module", limitRows()},
+		{"ngx_http_map_module", mapRows()},
+		{"ngx_http_rewrite_module", rewriteRows()},
+		{"ngx_http_proxy_module", proxyRows()},
+		{"", filterRows()},
+		{"", miscRows()},
+		{"ngx_http_headers_filter_module", headersRows()},
+		{"ngx_http_ssl_module", sslRows()},
+		{"ngx_http_v2_module", http2Rows()},
+		{"ngx_http_lua_module", luaRows()},
+		{"ngx_http_echo_module", echoRows()},
+		{"ngx_http_headers_more_filter_module", moreRows()},
+		{"ngx_http_set_misc_module", setMiscRows()},
+		{"ngx_epoll_module", specRows(Ignored, noWorkers, "epoll_events e 1\nworker_aio_requests e 1")},
+	}
+	return append(list, unsupportedModules()...)
+}

@@ -1,0 +1,208 @@
+package nginxconf
+
+import (
+	"strings"
+	"time"
+)
+
+var sslProtocols = []string{"SSLv2", "SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}
+
+// confFile is a path that is resolved against the main file's directory.
+func confFile(name string, ctx Context, f field[string]) row {
+	return newRow(name, ctx, take1, f, nil, func(b *build, n *Node, o *Opt[string]) error {
+		if n.Args[0] != "" {
+			o.V = b.confName(n.Args[0])
+		}
+		return nil
+	})
+}
+
+// sslRows is ngx_http_ssl_module.
+// See: http://nginx.org/en/docs/http/ngx_http_ssl_module.html
+func sslRows() []row {
+	sStr := func(name string, f func(*SSLSrv) *Opt[string], def ...string) row {
+		return str(name, ctxHS, inSSL(f), def...)
+	}
+	sFile := func(name string, f func(*SSLSrv) *Opt[string]) row { return confFile(name, ctxHS, inSSL(f)) }
+	sBool := func(name string, f func(*SSLSrv) *Opt[bool], def bool) row { return flag(name, ctxHS, inSSL(f), def) }
+	cert := func(name string, f func(*SSLSrv) *Opt[[]Value]) row {
+		return listRow(name, ctxHS, take1, inSSL(f), func(b *build, n *Node, o *Opt[[]Value]) error {
+			text := n.Args[0]
+			if !strings.HasPrefix(text, "data:") && !strings.HasPrefix(text, "engine:") && !strings.HasPrefix(text, "store:") && !strings.HasPrefix(text, "$") {
+				text = b.confName(text)
+			}
+			v, err := b.value(text)
+			o.V = append(o.V, v)
+			return err
+		})
+	}
+	return []row{
+		cert("ssl_certificate", func(s *SSLSrv) *Opt[[]Value] { return &s.Certificate }),
+		cert("ssl_certificate_key", func(s *SSLSrv) *Opt[[]Value] { return &s.CertificateKey }),
+		withArgs(sStr("ssl_certificate_cache", func(s *SSLSrv) *Opt[string] { return &s.CertificateCache }), take123).ignored("certificates are read when they change"),
+		sFile("ssl_password_file", func(s *SSLSrv) *Opt[string] { return &s.PasswordFile }),
+		sFile("ssl_dhparam", func(s *SSLSrv) *Opt[string] { return &s.DHParam }).ignored("Go's TLS has no finite-field Diffie-Hellman"),
+		sStr("ssl_ecdh_curve", func(s *SSLSrv) *Opt[string] { return &s.ECDHCurve }, "auto"),
+		bitmask("ssl_protocols", ctxHS, inSSL(func(s *SSLSrv) *Opt[[]string] { return &s.Protocols }), []string{"TLSv1.2", "TLSv1.3"}, sslProtocols...),
+		sStr("ssl_ciphers", func(s *SSLSrv) *Opt[string] { return &s.Ciphers }, "HIGH:!aNULL:!MD5"),
+		size("ssl_buffer_size", ctxHS, inSSL(func(s *SSLSrv) *Opt[int64] { return &s.BufferSize }), 16384),
+		enum("ssl_verify_client", ctxHS, inSSL(func(s *SSLSrv) *Opt[string] { return &s.VerifyClient }), "off", "off", "on", "optional", "optional_no_ca"),
+		num("ssl_verify_depth", ctxHS, inSSL(func(s *SSLSrv) *Opt[int] { return &s.VerifyDepth }), 1),
+		sFile("ssl_client_certificate", func(s *SSLSrv) *Opt[string] { return &s.ClientCertificate }),
+		sFile("ssl_trusted_certificate", func(s *SSLSrv) *Opt[string] { return &s.TrustedCertificate }),
+		sFile("ssl_crl", func(s *SSLSrv) *Opt[string] { return &s.CRL }),
+		sBool("ssl_prefer_server_ciphers", func(s *SSLSrv) *Opt[bool] { return &s.PreferServerCiphers }, false),
+		newRow("ssl_session_cache", ctxHS, take12, inSSL(func(s *SSLSrv) *Opt[[]string] { return &s.SessionCache }), [][]string{{"none"}}, setSessionCache),
+		sBool("ssl_session_tickets", func(s *SSLSrv) *Opt[bool] { return &s.SessionTickets }, true),
+		listRow("ssl_session_ticket_key", ctxHS, take1, inSSL(func(s *SSLSrv) *Opt[[]string] { return &s.SessionTicketKey }),
+			func(b *build, n *Node, o *Opt[[]string]) error {
+				o.V = append(o.V, b.confName(n.Args[0]))
+				return nil
+			}),
+		sec("ssl_session_timeout", ctxHS, inSSL(func(s *SSLSrv) *Opt[time.Duration] { return &s.SessionTimeout }), 5*time.Minute),
+		sBool("ssl_early_data", func(s *SSLSrv) *Opt[bool] { return &s.EarlyData }, false),
+		sBool("ssl_reject_handshake", func(s *SSLSrv) *Opt[bool] { return &s.RejectHandshake }, false),
+		sBool("ssl_stapling", func(s *SSLSrv) *Opt[bool] { return &s.Stapling }, false),
+		sFile("ssl_stapling_file", func(s *SSLSrv) *Opt[string] { return &s.StaplingFile }),
+		sStr("ssl_stapling_responder", func(s *SSLSrv) *Opt[string] { return &s.StaplingResponder }),
+		sBool("ssl_stapling_verify", func(s *SSLSrv) *Opt[bool] { return &s.StaplingVerify }, false),
+		enum("ssl_ocsp", ctxHS, inSSL(func(s *SSLSrv) *Opt[string] { return &s.OCSP }), "off", "off", "on", "leaf"),
+		sStr("ssl_ocsp_responder", func(s *SSLSrv) *Opt[string] { return &s.OCSPResponder }),
+		sStr("ssl_ocsp_cache", func(s *SSLSrv) *Opt[string] { return &s.OCSPCache }, "off"),
+		keyvals("ssl_conf_command", ctxHS, inSSL(func(s *SSLSrv) *Opt[[][2]string] { return &s.ConfCommand })),
+		checked("ssl_certificate_compression", ctxHS, flagArg, checkFlag).unsupported("Go's TLS has no certificate compression"),
+		checked("ssl_ech_file", ctxHS, take1, nil).unsupported("encrypted client hello comes with a later release"),
+	}
+}
+
+// setSessionCache follows ngx_http_ssl_session_cache.
+func setSessionCache(b *build, n *Node, o *Opt[[]string]) error {
+	for _, a := range n.Args {
+		ok := a == "off" || a == "none" || a == "builtin"
+		if rest, has := strings.CutPrefix(a, "builtin:"); has {
+			_, ok = atoi(rest)
+		}
+		if rest, has := strings.CutPrefix(a, "shared:"); has {
+			name, sizeText, _ := strings.Cut(rest, ":")
+			v, good := parseSize(sizeText)
+			if ok = good && name != ""; ok && v < 8*4096 {
+				return b.emerg(`session cache "%s" is too small`, a)
+			}
+			if ok {
+				if err := b.sharedZone(name, "ssl_session_cache"); err != nil {
+					return err
+				}
+			}
+		}
+		if !ok {
+			return b.emerg(`invalid session cache "%s"`, a)
+		}
+		o.V = append(o.V, a)
+	}
+	return nil
+}
+
+// finishSSL checks a server's certificates.
+// See: ngx_http_ssl_merge_srv_conf.
+func (b *build) finishSSL(_, child *level) error {
+	b.node = nil
+	c := child.srv.SSL
+	certs, keys := c.Certificate.V, c.CertificateKey.V
+	if len(certs) > 0 && len(keys) < len(certs) {
+		missing := certs[len(certs)-1]
+		if len(keys) == 0 || len(keys) < len(certs) {
+			return b.emergAt(Pos{}, `no "ssl_certificate_key" is defined for certificate "%s"`, missing.Text)
+		}
+	}
+	if len(certs) == 0 {
+		return nil
+	}
+	for i, cert := range certs {
+		if err := b.readable(cert, "BIO_new_file", `cannot load certificate "%s"`); err != nil {
+			return err
+		}
+		if err := b.readable(keys[i], "BIO_new_file", `cannot load certificate key "%s"`); err != nil {
+			return err
+		}
+	}
+	if v := c.VerifyClient.V; v == "on" || v == "optional" {
+		if c.ClientCertificate.V == "" && c.TrustedCertificate.V == "" {
+			return b.emergAt(Pos{}, "no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client")
+		}
+	}
+	if c.OCSP.V != "off" && c.VerifyClient.V == "optional_no_ca" {
+		return b.emergAt(Pos{}, `"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"`)
+	}
+	return nil
+}
+
+// readable checks that a certificate's file can be read.
+func (b *build) readable(v Value, call, format string) error {
+	text, ok := v.Literal()
+	if !ok || strings.HasPrefix(text, "data:") || strings.HasPrefix(text, "engine:") || strings.HasPrefix(text, "store:") {
+		return nil
+	}
+	if _, err := b.files.ReadFile(text); err != nil {
+		return b.emergAt(Pos{}, format+": %s() failed (SSL: error:80000002:system library::%s:calling fopen(%s, r) error:10000080:BIO routines::no such file)",
+			text, call, errText(err), text)
+	}
+	return nil
+}
+
+// checkSSLListens finds servers that listen with ssl and have no certificate.
+// See: ngx_http_ssl_init.
+func (b *build) checkSSLListens() error {
+	b.node = nil
+	for _, at := range b.listens {
+		if !at.ssl {
+			continue
+		}
+		def := at.deflt
+		if def == nil {
+			def = at.servers[0]
+		}
+		ssl := def.Srv.SSL
+		if len(ssl.Certificate.V) > 0 || ssl.RejectHandshake.V {
+			if len(ssl.Certificate.V) > 0 || len(at.servers) == 1 {
+				continue
+			}
+			for _, s := range at.servers {
+				if len(s.Srv.SSL.Certificate.V) == 0 && !s.Srv.SSL.RejectHandshake.V {
+					return b.emergAt(s.Pos, `no "ssl_certificate" is defined for the "listen ... ssl" directive`)
+				}
+			}
+			continue
+		}
+		for _, s := range at.servers {
+			if len(s.Srv.SSL.Certificate.V) == 0 {
+				return b.emergAt(b.sslListenPos(s), `no "ssl_certificate" is defined for the "listen ... ssl" directive`)
+			}
+		}
+	}
+	return nil
+}
+
+// sslListenPos is where a server is, as nginx names it in SSL errors.
+func (b *build) sslListenPos(s *Server) Pos { return s.Pos }
+
+// http2Rows is ngx_http_v2_module.
+func http2Rows() []row {
+	obsolete := "obsolete: nginx ignores it too"
+	return append([]row{
+		flag("http2", ctxHS, inSrv(func(s *SrvConf) *Opt[bool] { return &s.HTTP2 }), false),
+		num("http2_max_concurrent_streams", ctxHS, inSrv(func(s *SrvConf) *Opt[int] { return &s.HTTP2MaxConcurrentStreams }), 128),
+		size("http2_chunk_size", ctxHSL, inCore(func(c *CoreLoc) *Opt[int64] { return &c.HTTP2ChunkSize }), 8192),
+		size("http2_body_preread_size", ctxHS, inSrv(func(s *SrvConf) *Opt[int64] { return &s.HTTP2BodyPrereadSize }), 65536),
+		singleRow("http2_recv_buffer_size", CtxHTTP, take1, checkSize).ignored(noEffect),
+	}, specRows(Ignored, obsolete, `
+http2_idle_timeout hs 1
+http2_max_concurrent_pushes hs 1
+http2_max_field_size hs 1
+http2_max_header_size hs 1
+http2_max_requests hs 1
+http2_pool_size hs 1
+http2_push hsl 1
+http2_push_preload hsl flag
+http2_recv_timeout hs 1
+http2_streams_index_size hs 1`)...)
+}
