@@ -39,15 +39,16 @@ func Compile(cfg *nginxconf.Config, opts *Options) (rt *Router, err error) {
 
 // compiler is the one pass over a configuration.
 type compiler struct {
-	rt       *Router
-	http     *nginxconf.HTTP
-	srvs     []*virtualServer
-	regexes  map[string]*pcre.Regex
-	pages    map[string]specialPages
-	srv      *virtualServer
-	luaConfs map[*nginxconf.LuaLoc]*luacompat.LocationConf
-	logs     map[string]*accessLog
-	formats  map[*nginxconf.LogFormat]*logFormat
+	rt         *Router
+	http       *nginxconf.HTTP
+	srvs       []*virtualServer
+	regexes    map[string]*pcre.Regex
+	pages      map[string]specialPages
+	srv        *virtualServer
+	tlsServers map[*virtualServer]*serverTLS
+	luaConfs   map[*nginxconf.LuaLoc]*luacompat.LocationConf
+	logs       map[string]*accessLog
+	formats    map[*nginxconf.LogFormat]*logFormat
 }
 
 // errAt puts a place behind an error, as nginx does.

@@ -172,7 +172,7 @@ func (c *conn) handle(r *Request) connEnd {
 				r.run()
 			}
 		}
-		return c.conclude(r, nil)
+		return c.conclude(r, buf)
 	}
 	r.run()
 	return c.conclude(r, buf)
@@ -282,6 +282,7 @@ func (c *conn) readHead(r *Request) (*netconn.Buffer, rc) {
 		if complete {
 			buf := c.nc.Detach(n)
 			r.head = c.parser.Head
+			r.headMem = buf.Bytes()
 			return buf, r.acceptHead()
 		}
 		if n > 0 {

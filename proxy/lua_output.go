@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"huidu/luacompat"
 	"huidu/proxy/http1"
@@ -289,14 +288,4 @@ func (h *respHead) parseCharset() {
 		h.charset = strings.Trim(rest[8:], "\"")
 		return
 	}
-}
-
-// parseHTTPTime reads an HTTP date as Unix seconds.
-func parseHTTPTime(s string) (int64, bool) {
-	for _, layout := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.Unix(), true
-		}
-	}
-	return 0, false
 }

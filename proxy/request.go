@@ -75,6 +75,7 @@ type Request struct {
 	bytesSent  int64 // header and body, as written
 	outFailed  bool
 	timedOut   bool
+	tlsName    string
 	requestID  string
 	up         *upstreamState // $upstream_*; made by the first proxied try
 
@@ -162,21 +163,15 @@ func (r *Request) onCleanup(f func()) { r.cleanups = append(r.cleanups, f) }
 
 // reset gives the request back its zero state but keeps its allocations.
 func (r *Request) reset() {
-	vars, ov, caps, stages, cleanups := r.vars, r.ovector, r.captures, r.stages, r.cleanups
-	hdrs, own, trailers, arena, log := r.out.headers, r.headers, r.out.trailers, r.arena, r.logFields
-	head := r.head
-	wasSet := r.headersSet
-	lr := r.luaReq
-	clear(vars)
-	clear(stages)
-	clear(cleanups)
-	clear(hdrs)
-	*r = Request{vars: vars[:0], ovector: ov[:0], captures: caps[:0], stages: stages[:0], cleanups: cleanups[:0],
-		arena: arena[:0], logFields: log[:0], luaReq: lr}
-	r.head = head
-	if wasSet && cap(own) > 0 {
-		clear(own)
-		_ = own
+	clear(r.vars)
+	clear(r.stages)
+	clear(r.cleanups)
+	clear(r.out.headers)
+	clear(r.out.trailers)
+	*r = Request{vars: r.vars[:0], ovector: r.ovector[:0], captures: r.captures[:0], stages: r.stages[:0],
+		cleanups: r.cleanups[:0], arena: r.arena[:0], logFields: r.logFields[:0], luaReq: r.luaReq,
+		out: respHead{headers: r.out.headers[:0], trailers: r.out.trailers[:0]}}
+	if r.luaReq != nil {
+		r.luaReq.r = nil
 	}
-	r.out.headers, r.out.trailers = hdrs[:0], trailers[:0]
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"huidu/luacompat"
@@ -102,7 +103,7 @@ func (s *Server) listen(rt *Router) error {
 		if sc.network == "unix" {
 			removeStaleSocket(sc.address)
 		}
-		ln, err := netconn.Listen(netconn.ListenOptions{Network: sc.network, Address: sc.address, Backlog: l.Backlog,
+		ln, err := bind(netconn.ListenOptions{Network: sc.network, Address: sc.address, Backlog: l.Backlog,
 			ReusePort: l.Reuseport, IPv6Only: !l.IPv6Only.Set || l.IPv6Only.V, RcvBuf: int(l.Rcvbuf), SndBuf: int(l.Sndbuf),
 			KeepAlive: l.SoKeepalive != "" && l.SoKeepalive != "off"})
 		if err != nil {
@@ -110,7 +111,7 @@ func (s *Server) listen(rt *Router) error {
 				o.ln.Close()
 				delete(s.listeners, o.key)
 			}
-			return fmt.Errorf("bind() to %s failed (%s)", listenName(sc), errnoText(err))
+			return fmt.Errorf("%s to %s failed (%s)", listenCall(err), listenName(sc), errnoText(err))
 		}
 		o := &listener{key: key, ln: ln}
 		opened = append(opened, o)
@@ -249,9 +250,17 @@ func (s *Server) Stop() {
 	s.stopping.Store(true)
 	s.closeListeners()
 	s.interruptAll()
-	s.wg.Wait()
-	s.router.Load().shutdown()
+	gone := make(chan struct{})
+	go func() { s.wg.Wait(); close(gone) }()
+	select {
+	case <-gone:
+		s.router.Load().shutdown()
+	case <-time.After(stopPatience): // whoever still waits for an upstream ends with the process
+	}
 }
+
+// stopPatience is how long a fast shutdown waits for handlers to notice.
+const stopPatience = time.Second
 
 func (s *Server) interruptAll() {
 	s.mu.Lock()
@@ -287,4 +296,32 @@ func (s *Server) Addrs() []net.Addr {
 // Logf writes a line to the main error log.
 func (s *Server) Logf(level nginxconf.LogLevel, format string, args ...any) {
 	s.router.Load().logf(level, format, args...)
+}
+
+// bind opens a socket; an address in use is tried again as nginx does, for the
+// process that is about to leave it.
+func bind(o netconn.ListenOptions) (ln *netconn.Listener, err error) {
+	for try := range bindTries {
+		if try > 0 {
+			time.Sleep(bindPause)
+		}
+		if ln, err = netconn.Listen(o); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+	}
+	return ln, err
+}
+
+const (
+	bindTries = 5
+	bindPause = 500 * time.Millisecond
+)
+
+// listenCall is the system call that failed, as nginx names it.
+func listenCall(err error) string {
+	var le *netconn.ListenError
+	if errors.As(err, &le) {
+		return le.Op + "()"
+	}
+	return "bind()"
 }

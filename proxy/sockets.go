@@ -52,7 +52,7 @@ func (c *conn) listenText() string {
 }
 
 // abort ends a connection from outside its goroutine.
-func (c *conn) abort() { c.nc.NetConn().Close() }
+func (c *conn) abort() { c.nc.Interrupt() }
 
 // errnoText is nginx's "(111: Connection refused)" without parentheses.
 func errnoText(err error) string {

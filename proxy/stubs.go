@@ -19,21 +19,9 @@ func proxyProtocolTLVGetter(name string) getter {
 }
 func (r *Request) proxyProtocol(part string) (string, bool) { return "", false }
 
-type tlsState struct{}
-type tlsConf struct{}
 type proxyHeader struct{}
 
 func (c *conn) readProxyHeader() bool { return false }
-func (c *conn) handshake() bool       { return false }
-func (r *Request) checkTLS() rc       { return ok }
-func (r *Request) isTLS() bool        { return r.main.conn != nil && r.main.conn.tls != nil }
-func (c *compiler) tlsFor(a *addrConf) error {
-	if a.ssl {
-		return errors.New("ssl is not supported yet")
-	}
-	return nil
-}
-
 type reqZone struct{}
 type connZone struct{}
 

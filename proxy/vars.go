@@ -141,6 +141,9 @@ func (t *varTable) resolve(name string) getter {
 	if g := t.builtin[name]; g != nil {
 		return g
 	}
+	if g := tlsGetter(name); g != nil {
+		return g
+	}
 	return prefixGetter(name)
 }
 

@@ -47,14 +47,14 @@ func ProtocolName(v uint16) string {
 	return ""
 }
 
-// cipher is one suite under OpenSSL's name with the words that select it.
-type cipher struct {
+// suite is one cipher suite under OpenSSL's name with the words that select it.
+type suite struct {
 	id   uint16
 	name string
 	tags string // OpenSSL's aliases it belongs to, separated by "+"
 }
 
-var ciphers = []cipher{
+var ciphers = []suite{
 	{tls.TLS_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256", "TLSv1.3"},
 	{tls.TLS_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384", "TLSv1.3"},
 	{tls.TLS_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256", "TLSv1.3"},
@@ -106,7 +106,7 @@ func Ciphers(list string) ([]uint16, error) {
 			continue // @STRENGTH, @SECLEVEL: crypto/tls orders by itself
 		}
 		for i := range ciphers {
-			if ciphers[i].id == tls.TLS_AES_128_GCM_SHA256 || strings.HasPrefix(ciphers[i].name, "TLS_") || !ciphers[i].matches(word) {
+			if strings.HasPrefix(ciphers[i].name, "TLS_") || !ciphers[i].matches(word) {
 				continue
 			}
 			switch op {
@@ -134,8 +134,8 @@ func Ciphers(list string) ([]uint16, error) {
 	return ids, nil
 }
 
-func (c *cipher) matches(word string) bool {
-	if word == c.name || word == "ALL" || word == "DEFAULT" || word == "COMPLEMENTOFDEFAULT" && false {
+func (c *suite) matches(word string) bool {
+	if word == c.name || word == "ALL" || word == "DEFAULT" {
 		return true
 	}
 	for _, want := range strings.Split(word, "+") {

@@ -18,7 +18,7 @@ var dnNames = map[string]string{
 
 // DN is a distinguished name as RFC 2253 orders it: $ssl_client_s_dn.
 func DN(raw []byte) string {
-	parts := dnParts(raw)
+	parts := dnParts(raw, escapeDN)
 	for i, j := 0, len(parts)-1; i < j; i, j = i+1, j-1 {
 		parts[i], parts[j] = parts[j], parts[i]
 	}
@@ -28,14 +28,14 @@ func DN(raw []byte) string {
 // LegacyDN is a name in OpenSSL's old one-line form: $ssl_client_s_dn_legacy.
 func LegacyDN(raw []byte) string {
 	var b strings.Builder
-	for _, p := range dnParts(raw) {
+	for _, p := range dnParts(raw, func(v string) string { return v }) {
 		b.WriteByte('/')
 		b.WriteString(p)
 	}
 	return b.String()
 }
 
-func dnParts(raw []byte) (out []string) {
+func dnParts(raw []byte, value func(string) string) (out []string) {
 	var seq pkix.RDNSequence
 	if _, err := asn1.Unmarshal(raw, &seq); err != nil {
 		return nil
@@ -47,7 +47,7 @@ func dnParts(raw []byte) (out []string) {
 			if name == "" {
 				name = a.Type.String()
 			}
-			one = append(one, name+"="+escapeDN(fmt.Sprint(a.Value)))
+			one = append(one, name+"="+value(fmt.Sprint(a.Value)))
 		}
 		out = append(out, strings.Join(one, "+"))
 	}
