@@ -57,7 +57,7 @@ func (p *RequestParser) SetOptions(o ParseOptions) {
 // Reset prepares the parser for another request, keeping its memory.
 func (p *RequestParser) Reset() {
 	headers, spans, dropped, opts := p.Head.Headers[:0], p.spans[:0], p.dropped[:0], p.opts
-	clear(headers[:cap(headers)])
+	clear(p.Head.Headers)
 	if cap(headers) > 128 {
 		headers, spans = nil, nil
 	}

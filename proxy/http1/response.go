@@ -39,7 +39,7 @@ const (
 // Reset prepares the parser for another response, keeping its memory.
 func (p *ResponseParser) Reset() {
 	headers, spans := p.Head.Headers[:0], p.spans[:0]
-	clear(headers[:cap(headers)])
+	clear(p.Head.Headers)
 	if cap(headers) > 128 {
 		headers, spans = nil, nil
 	}
@@ -112,7 +112,7 @@ func (p *ResponseParser) fill(buf []byte) {
 // warning.
 const onceFields = 1<<HeaderStatus | 1<<HeaderContentType | 1<<HeaderDate | 1<<HeaderLastModified |
 	1<<HeaderETag | 1<<HeaderServer | 1<<HeaderLocation | 1<<HeaderRefresh | 1<<HeaderXAccelRedirect |
-	1<<HeaderExpires | 1<<HeaderXAccelExpires
+	1<<HeaderExpires | 1<<HeaderXAccelExpires | 1<<HeaderXAccelLimitRate
 
 // judge looks for contradictions between fields, as the handlers of
 // ngx_http_upstream_headers_in do, in the order of the wire.
