@@ -11,6 +11,7 @@ type address struct {
 	unix    string // path of a unix socket
 	host    string
 	port    int
+	last    int // of a range of ports, in listen; 0: one port
 	noPort  bool
 	uri     string // with its "/" or "?"; only where a URI is allowed
 	hasURI  bool
@@ -70,20 +71,20 @@ func parseAddress(s string, defaultPort int, listen, uri bool) address {
 		portText, hasPort = host[i+1:], true
 		host = host[:i]
 	} else if listen {
-		if n, ok := atoi(host); ok {
-			if n < 1 || n > 65535 {
+		if port, last, digits, ok := portRange(host); digits {
+			if !ok {
 				return fail("invalid port")
 			}
-			a.port, a.anyHost, a.ip = n, true, netip.IPv4Unspecified()
+			a.port, a.last, a.anyHost, a.ip = port, last, true, netip.IPv4Unspecified()
 			return a
 		}
 	}
 	if hasPort {
-		n, ok := atoi(portText)
-		if !ok || n < 1 || n > 65535 {
+		port, last, _, ok := portRange(portText)
+		if !ok || last > 0 && !listen {
 			return fail("invalid port")
 		}
-		a.port = n
+		a.port, a.last = port, last
 	} else {
 		a.noPort = true
 	}
@@ -107,6 +108,20 @@ func parseAddress(s string, defaultPort int, listen, uri bool) address {
 		a.ip = ip
 	}
 	return a
+}
+
+// portRange reads "80" or "80-90". digits is false for text that is no port.
+func portRange(s string) (port, last int, digits, ok bool) {
+	first, end, isRange := strings.Cut(s, "-")
+	port, digits = atoi(first)
+	if isRange {
+		n, good := atoi(end)
+		digits = digits && good
+		last = n
+		ok = digits && port >= 1 && last <= 65535 && last >= port
+		return port, last, digits, ok
+	}
+	return port, 0, digits, digits && port >= 1 && port <= 65535
 }
 
 // resolve gives the socket addresses of a, asking for a host name's.

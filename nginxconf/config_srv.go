@@ -33,6 +33,7 @@ type SizeCount struct {
 
 // SSLSrv holds ssl_* of a server.
 type SSLSrv struct {
+	On                  Opt[bool] // the obsolete "ssl on"; Listen.SSL has it too
 	Certificate         Opt[[]Value]
 	CertificateKey      Opt[[]Value]
 	PasswordFile        Opt[string]

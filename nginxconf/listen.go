@@ -47,6 +47,13 @@ func setListen(b *build, n *Node) error {
 	if !ok {
 		return b.emerg(`host not found in "%s" of the "listen" directive`, n.Args[0])
 	}
+	for p := a.port + 1; p <= a.last; p++ {
+		for _, ap := range addrs[:len(addrs):len(addrs)] {
+			if int(ap.Port()) == a.port {
+				addrs = append(addrs, netip.AddrPortFrom(ap.Addr(), uint16(p)))
+			}
+		}
+	}
 	seen := map[netip.AddrPort]bool{}
 	for _, ap := range addrs {
 		if seen[ap] {

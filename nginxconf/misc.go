@@ -195,8 +195,14 @@ func (b *build) finishMisc(parent, child *level, own bool) error {
 	}
 	b.node = nil
 	c, p := child.loc.Misc, parent.loc.Misc
-	if c.SecureLinkSecret.V != "" && (c.SecureLink.Set || c.SecureLinkMD5.Set) {
+	if c.SecureLinkSecret.Set && (c.SecureLink.Set || c.SecureLinkMD5.Set) {
 		return b.emergAt(b.endOfHTTP, `"secure_link_secret" cannot be mixed with "secure_link" and "secure_link_md5"`)
+	}
+	switch { // the two ways of secure_link do not mix, so neither inherits into the other
+	case c.SecureLinkSecret.Set:
+		c.SecureLink, c.SecureLinkMD5 = Opt[*Value]{}, Opt[*Value]{}
+	case c.SecureLink.Set || c.SecureLinkMD5.Set:
+		c.SecureLinkSecret = Opt[string]{}
 	}
 	if l := child.location; l != nil && (l.Kind == LocIf || l.Kind == LocLimitExcept) && !c.MemcachedPass.Set && p.MemcachedPass.Set {
 		c.MemcachedPass, c.MemcachedUpstream = p.MemcachedPass, p.MemcachedUpstream

@@ -39,11 +39,11 @@ func normalise(src string, stmts []stmt, depth int) string {
 		upTo(st.line)
 		switch {
 		case st.isLua:
-			sb.WriteByte('{')
+			sb.WriteString(" {")
 			upTo(st.luaLast)
 			sb.WriteByte('}')
 		case st.block:
-			sb.WriteByte('{')
+			sb.WriteString(" {") // a space, or "$ {" would read as "${"
 		default:
 			sb.WriteByte(';')
 		}

@@ -85,7 +85,7 @@ func proxyRows() []row {
 		valuePtr("proxy_ssl_certificate", ctxHSL, sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.Certificate })),
 		valuePtr("proxy_ssl_certificate_key", ctxHSL, sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.CertificateKey })),
 		singleRow("proxy_ssl_certificate_cache", ctxHSL, take123, nil).ignored("certificates are read when they change"),
-		file("proxy_ssl_password_file", ctxHSL, ssl(func(s *ProxySSL) *Opt[string] { return &s.PasswordFile })),
+		confFile("proxy_ssl_password_file", ctxHSL, ssl(func(s *ProxySSL) *Opt[string] { return &s.PasswordFile })).checkedBy(checkOpens),
 		str("proxy_ssl_ciphers", ctxHSL, ssl(func(s *ProxySSL) *Opt[string] { return &s.Ciphers }), "DEFAULT"),
 		bitmask("proxy_ssl_protocols", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[[]string] { return &p.SSL.Protocols }), []string{"TLSv1.2", "TLSv1.3"}, sslProtocols...),
 		valuePtr("proxy_ssl_name", ctxHSL, sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.Name })),
@@ -96,8 +96,9 @@ func proxyRows() []row {
 		flag("proxy_ssl_verify", ctxHSL, sslBool(func(s *ProxySSL) *Opt[bool] { return &s.Verify }), false),
 		num("proxy_ssl_verify_depth", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.SSL.VerifyDepth }), 1),
 		keyvals("proxy_ssl_conf_command", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[[][2]string] { return &p.SSL.ConfCommand })),
-	}, specRows(Unsupported, noCache, `
+	}, append(specRows(Unsupported, noCache, `
 proxy_cache hsl 1
+proxy_cache_path h 2+`), specRows(Ignored, "there is no proxy_cache", `
 proxy_cache_background_update hsl flag
 proxy_cache_bypass hsl 1+
 proxy_cache_convert_head hsl flag
@@ -108,11 +109,10 @@ proxy_cache_lock_timeout hsl 1
 proxy_cache_max_range_offset hsl 1
 proxy_cache_methods hsl 1+
 proxy_cache_min_uses hsl 1
-proxy_cache_path h 2+
 proxy_cache_revalidate hsl flag
 proxy_cache_use_stale hsl 1+
 proxy_cache_valid hsl 1+
-proxy_no_cache hsl 1+`)...)
+proxy_no_cache hsl 1+`)...)...)
 }
 
 // setProxyPass follows ngx_http_proxy_pass.

@@ -40,7 +40,11 @@ func sslRows() []row {
 		cert("ssl_certificate", func(s *SSLSrv) *Opt[[]Value] { return &s.Certificate }),
 		cert("ssl_certificate_key", func(s *SSLSrv) *Opt[[]Value] { return &s.CertificateKey }),
 		withArgs(sStr("ssl_certificate_cache", func(s *SSLSrv) *Opt[string] { return &s.CertificateCache }), take123).ignored("certificates are read when they change"),
-		sFile("ssl_password_file", func(s *SSLSrv) *Opt[string] { return &s.PasswordFile }),
+		sFile("ssl_password_file", func(s *SSLSrv) *Opt[string] { return &s.PasswordFile }).checkedBy(checkOpens),
+		flag("ssl", ctxHS, inSSL(func(s *SSLSrv) *Opt[bool] { return &s.On }), false).checkedBy(func(b *build, n *Node) error {
+			b.warn(`the "ssl" directive is deprecated, use the "listen ... ssl" directive instead`)
+			return nil
+		}),
 		sFile("ssl_dhparam", func(s *SSLSrv) *Opt[string] { return &s.DHParam }).ignored("Go's TLS has no finite-field Diffie-Hellman"),
 		sStr("ssl_ecdh_curve", func(s *SSLSrv) *Opt[string] { return &s.ECDHCurve }, "auto"),
 		bitmask("ssl_protocols", ctxHS, inSSL(func(s *SSLSrv) *Opt[[]string] { return &s.Protocols }), []string{"TLSv1.2", "TLSv1.3"}, sslProtocols...),
@@ -114,8 +118,23 @@ func (b *build) finishSSL(_, child *level) error {
 			return b.emergAt(Pos{}, `no "ssl_certificate_key" is defined for certificate "%s"`, missing.Text)
 		}
 	}
+	if c.On.V {
+		for i := range child.server.Listens {
+			l := &child.server.Listens[i]
+			for _, at := range b.listens {
+				if at.key == l.Network+" "+l.Address && (at.deflt == child.server || at.deflt == nil && at.servers[0] == child.server) {
+					at.ssl = true
+				}
+			}
+		}
+	}
 	if len(certs) == 0 {
 		return nil
+	}
+	for _, name := range c.SessionTicketKey.V {
+		if _, err := b.files.ReadFile(name); err != nil {
+			return b.emergAt(b.endOfHTTP, `open() "%s" failed %s`, name, errno(err))
+		}
 	}
 	for i, cert := range certs {
 		if err := b.readable(cert, "BIO_new_file", `cannot load certificate "%s"`); err != nil {
@@ -132,6 +151,15 @@ func (b *build) finishSSL(_, child *level) error {
 	}
 	if c.OCSP.V != "off" && c.VerifyClient.V == "optional_no_ca" {
 		return b.emergAt(Pos{}, `"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"`)
+	}
+	return nil
+}
+
+// checkOpens checks that the file can be read, as nginx does at this place.
+func checkOpens(b *build, n *Node) error {
+	name := b.confName(n.Args[0])
+	if _, err := b.files.ReadFile(name); err != nil {
+		return b.emerg(`open() "%s" failed %s`, name, errno(err))
 	}
 	return nil
 }
@@ -161,29 +189,20 @@ func (b *build) checkSSLListens() error {
 		if def == nil {
 			def = at.servers[0]
 		}
-		ssl := def.Srv.SSL
-		if len(ssl.Certificate.V) > 0 || ssl.RejectHandshake.V {
-			if len(ssl.Certificate.V) > 0 || len(at.servers) == 1 {
-				continue
-			}
-			for _, s := range at.servers {
-				if len(s.Srv.SSL.Certificate.V) == 0 && !s.Srv.SSL.RejectHandshake.V {
-					return b.emergAt(s.Pos, `no "ssl_certificate" is defined for the "listen ... ssl" directive`)
-				}
-			}
-			continue
+		// Only a default server that rejects the handshake makes nginx look
+		// at the others.
+		check := []*Server{def}
+		if def.Srv.SSL.RejectHandshake.V && len(def.Srv.SSL.Certificate.V) == 0 {
+			check = at.servers
 		}
-		for _, s := range at.servers {
-			if len(s.Srv.SSL.Certificate.V) == 0 {
-				return b.emergAt(b.sslListenPos(s), `no "ssl_certificate" is defined for the "listen ... ssl" directive`)
+		for _, s := range check {
+			if len(s.Srv.SSL.Certificate.V) == 0 && !s.Srv.SSL.RejectHandshake.V {
+				return b.emergAt(s.Pos, `no "ssl_certificate" is defined for the "listen ... ssl" directive`)
 			}
 		}
 	}
 	return nil
 }
-
-// sslListenPos is where a server is, as nginx names it in SSL errors.
-func (b *build) sslListenPos(s *Server) Pos { return s.Pos }
 
 // http2Rows is ngx_http_v2_module.
 func http2Rows() []row {

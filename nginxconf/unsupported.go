@@ -9,7 +9,11 @@ const (
 // directives are known, and refused with the reason.
 func unsupportedModules() []moduleRows {
 	return []moduleRows{
-		{"ngx_http_fastcgi_module", specRows(Unsupported, "FastCGI comes with a later release", `
+		{"ngx_mail", specRows(Unsupported, "the mail module is not supported", `
+mail m 0 block`)},
+		{"ngx_http_fastcgi_module", append(specRows(Unsupported, "FastCGI comes with a later release", `
+fastcgi_pass li 1`),
+			specRows(Ignored, "there is no fastcgi_pass", `
 fastcgi_bind hsl 1,2
 fastcgi_buffer_size hsl 1
 fastcgi_buffering hsl flag
@@ -45,7 +49,6 @@ fastcgi_next_upstream_timeout hsl 1
 fastcgi_next_upstream_tries hsl 1
 fastcgi_no_cache hsl 1+
 fastcgi_param hsl 2,3
-fastcgi_pass li 1
 fastcgi_pass_header hsl 1
 fastcgi_pass_request_body hsl flag
 fastcgi_pass_request_headers hsl flag
@@ -60,8 +63,10 @@ fastcgi_split_path_info hsl 1
 fastcgi_store hsl 1
 fastcgi_store_access hsl 1,2,3
 fastcgi_temp_file_write_size hsl 1
-fastcgi_temp_path hsl 1,2,3,4`)},
-		{"ngx_http_uwsgi_module", specRows(Unsupported, "uwsgi comes with a later release", `
+fastcgi_temp_path hsl 1,2,3,4`)...)},
+		{"ngx_http_uwsgi_module", append(specRows(Unsupported, "uwsgi comes with a later release", `
+uwsgi_pass li 1`),
+			specRows(Ignored, "there is no uwsgi_pass", `
 uwsgi_bind hsl 1,2
 uwsgi_buffer_size hsl 1
 uwsgi_buffering hsl flag
@@ -96,7 +101,6 @@ uwsgi_next_upstream_timeout hsl 1
 uwsgi_next_upstream_tries hsl 1
 uwsgi_no_cache hsl 1+
 uwsgi_param hsl 2,3
-uwsgi_pass li 1
 uwsgi_pass_header hsl 1
 uwsgi_pass_request_body hsl flag
 uwsgi_pass_request_headers hsl flag
@@ -124,8 +128,10 @@ uwsgi_store hsl 1
 uwsgi_store_access hsl 1,2,3
 uwsgi_string hsl 1
 uwsgi_temp_file_write_size hsl 1
-uwsgi_temp_path hsl 1,2,3,4`)},
-		{"ngx_http_scgi_module", specRows(Unsupported, "SCGI comes with a later release", `
+uwsgi_temp_path hsl 1,2,3,4`)...)},
+		{"ngx_http_scgi_module", append(specRows(Unsupported, "SCGI comes with a later release", `
+scgi_pass li 1`),
+			specRows(Ignored, "there is no scgi_pass", `
 scgi_bind hsl 1,2
 scgi_buffer_size hsl 1
 scgi_buffering hsl flag
@@ -158,7 +164,6 @@ scgi_next_upstream_timeout hsl 1
 scgi_next_upstream_tries hsl 1
 scgi_no_cache hsl 1+
 scgi_param hsl 2,3
-scgi_pass li 1
 scgi_pass_header hsl 1
 scgi_pass_request_body hsl flag
 scgi_pass_request_headers hsl flag
@@ -171,8 +176,10 @@ scgi_socket_sndbuf hsl 1
 scgi_store hsl 1
 scgi_store_access hsl 1,2,3
 scgi_temp_file_write_size hsl 1
-scgi_temp_path hsl 1,2,3,4`)},
-		{"ngx_http_grpc_module", specRows(Unsupported, "gRPC comes with a later release", `
+scgi_temp_path hsl 1,2,3,4`)...)},
+		{"ngx_http_grpc_module", append(specRows(Unsupported, "gRPC comes with a later release", `
+grpc_pass li 1`),
+			specRows(Ignored, "there is no grpc_pass", `
 grpc_bind hsl 1,2
 grpc_buffer_size hsl 1
 grpc_connect_timeout hsl 1
@@ -182,7 +189,6 @@ grpc_intercept_errors hsl flag
 grpc_next_upstream hsl 1+
 grpc_next_upstream_timeout hsl 1
 grpc_next_upstream_tries hsl 1
-grpc_pass li 1
 grpc_pass_header hsl 1
 grpc_read_timeout hsl 1
 grpc_send_timeout hsl 1
@@ -203,7 +209,7 @@ grpc_ssl_server_name hsl flag
 grpc_ssl_session_reuse hsl flag
 grpc_ssl_trusted_certificate hsl 1
 grpc_ssl_verify hsl flag
-grpc_ssl_verify_depth hsl 1`)},
+grpc_ssl_verify_depth hsl 1`)...)},
 		{"ngx_http_tunnel_module", specRows(Unsupported, "CONNECT tunnels come with a later release", `
 tunnel_bind hsl 1,2
 tunnel_buffer_size hsl 1

@@ -210,6 +210,9 @@ func (b *build) handle(n *Node) error {
 		}
 		switch r.status {
 		case Unsupported:
+			if len(n.Args) == 1 && n.Args[0] == "off" {
+				return nil
+			}
 			return b.emerg(`"%s" directive is not supported: %s`, n.Name, r.reason)
 		case Ignored:
 			b.diags = append(b.diags, Diagnostic{Severity: Notice, Pos: n.Pos(), Directive: n.Name,
