@@ -19,6 +19,7 @@ var locModules = []func(c *compiler, loc *location, l *nginxconf.Location) error
 	compileMirror,
 	compileStatic,
 	compileContent,
+	compileProxy,
 	compileHeaders,
 	compileFilters,
 	compileLua,

@@ -38,6 +38,7 @@ type Request struct {
 	start       time.Time
 	validURI    bool // unparsedURI still says what uri says
 	internal    bool
+	noLocation  bool // rewrite … break: uri no longer begins with the location's prefix
 	body        requestBody
 
 	// Where in the phase engine it is.
@@ -45,6 +46,8 @@ type Request struct {
 	uriChanges    int // nginx's budget of 10 for rewrites and redirects
 	uriChanged    bool
 	location0     bool // location has been looked up at least once
+	aliasInvalid  bool // the URI was rewritten within a location with alias
+	uriIntoAlias  bool // try_files chose a file below a regex location's alias
 	ctx           context.Context
 	cancel        context.CancelFunc
 	errorPage     bool // serving an error page
@@ -163,6 +166,9 @@ func (r *Request) onCleanup(f func()) { r.cleanups = append(r.cleanups, f) }
 
 // reset gives the request back its zero state but keeps its allocations.
 func (r *Request) reset() {
+	if r.up != nil {
+		r.up.release()
+	}
 	clear(r.vars)
 	clear(r.stages)
 	clear(r.cleanups)

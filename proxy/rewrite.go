@@ -72,6 +72,7 @@ func (op *ifOp) exec(r *Request, e *rewriteState) rc {
 type breakOp struct{}
 
 func (breakOp) exec(r *Request, _ *rewriteState) rc {
+	r.aliasInvalid = r.aliasInvalid || r.uriChanged
 	r.uriChanged = false
 	return stop
 }
@@ -186,6 +187,8 @@ func (op *rewriteRule) exec(r *Request, e *rewriteState) rc {
 	if op.redirect == 0 {
 		r.internal, r.validURI = true, false
 		r.uriChanged = !op.brk
+		r.aliasInvalid = r.aliasInvalid || op.brk
+		r.noLocation = r.noLocation || op.brk
 	}
 	quoted := r.uriQuoted()
 	var buf []byte

@@ -22,6 +22,8 @@ type Router struct {
 	vars      *varTable
 	upstreams map[string]*upstream.Group // by lower-cased name
 	groupOf   map[*nginxconf.Upstream]*upstream.Group
+	hashKeys  map[*nginxconf.Upstream]*value
+	resolvers map[*nginxconf.Resolver]*upstream.Resolver
 	httpLoc   *location // http level: for requests that have no server yet
 	logs      *logFiles
 	errorLog  *errorLog // of the main context
@@ -36,6 +38,8 @@ type Router struct {
 	reqLimits         map[string]*reqZone
 	connLimits        map[string]*connZone
 	resolve           func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	files fileCache // small static files
 
 	requests atomic.Int64 // requests under way: the router is closed after the last
 	retired  atomic.Bool
@@ -117,6 +121,7 @@ type location struct {
 	precontent      []phaseHandler
 	content         []phaseHandler // the static chain
 	handler         phaseHandler   // the location's own content handler
+	proxy           *proxyConf     // proxy_pass
 	headerFilters   []headerFilter
 	logHandlers     []func(r *Request)
 
@@ -126,6 +131,7 @@ type location struct {
 	alias               *value
 	aliasCapture        bool // alias inside a regex location replaces the whole URI
 	aliasPrefix         int  // length of the prefix that alias replaces
+	symlinksFrom        *value
 	defaultType         string
 	types               map[string]string
 	errorPages          []errorPageRule

@@ -39,7 +39,7 @@ type varTable struct {
 }
 
 func newVarTable() *varTable {
-	return &varTable{builtin: builtinVars, set: builtinSetters, slots: map[string]int{}, derived: map[string]getter{}, late: map[int]getter{}, assignable: map[string]bool{}, used: map[string]getter{}}
+	return &varTable{builtin: allVars, set: builtinSetters, slots: map[string]int{}, derived: map[string]getter{}, late: map[int]getter{}, assignable: map[string]bool{}, used: map[string]getter{}}
 }
 
 // declare makes room for a variable that directives assign.
