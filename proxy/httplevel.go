@@ -2,7 +2,7 @@ package proxy
 
 import (
 	"context"
-	"net/url"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +42,12 @@ func (rt *Router) fakeLuaRequest(ctx context.Context, worker int) luacompat.Requ
 	r.out.init()
 	r.vars = make([]varSlot, rt.vars.nslots)
 	return r.forLua()
+}
+
+// dialLua makes the connections of scripts.
+func (rt *Router) dialLua(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, network, rt.opts.MapAddr(addr))
 }
 
 // fakeContext is what log lines of fake requests end in.
@@ -108,5 +114,3 @@ func isTimeout(err error) bool {
 	t, can := err.(interface{ Timeout() bool })
 	return can && t.Timeout()
 }
-
-var _ = url.Parse

@@ -3,25 +3,13 @@ package proxy
 // What follows is still being built in files of its own.
 
 import (
-	"context"
 	"errors"
-	"net"
-	"net/netip"
 	"time"
 
 	"huidu/luacompat"
 	"huidu/nginxconf"
-	"huidu/proxy/upstream"
 )
 
-func proxyProtocolTLVGetter(name string) getter {
-	return func(r *Request) (string, bool) { return "", false }
-}
-func (r *Request) proxyProtocol(part string) (string, bool) { return "", false }
-
-type proxyHeader struct{}
-
-func (c *conn) readProxyHeader() bool { return false }
 type reqZone struct{}
 type connZone struct{}
 
@@ -41,21 +29,6 @@ func (c *compiler) setMisc(d *nginxconf.RewriteOp) (rewriteOp, error) {
 	return nil, errAt(d.Pos, "not yet")
 }
 func (c *compiler) geoVar(g *nginxconf.Geo) error { return errAt(g.Pos, "not yet") }
-
-func (c *compiler) upstreams() error {
-	c.rt.upstreams = map[string]*upstream.Group{}
-	c.rt.groupOf = map[*nginxconf.Upstream]*upstream.Group{}
-	return nil
-}
-
-func (c *compiler) resolverFor(l *nginxconf.LocConf) func(ctx context.Context, host string) ([]netip.Addr, error) {
-	return nil
-}
-
-func (rt *Router) dialLua(ctx context.Context, network, addr string) (net.Conn, error) {
-	var d net.Dialer
-	return d.DialContext(ctx, network, rt.opts.MapAddr(addr))
-}
 
 type syslogWriter struct{}
 
