@@ -1,24 +1,17 @@
 package vm
 
 import (
-	"bytes"
-
 	lua "github.com/yuin/gopher-lua"
-	"github.com/yuin/gopher-lua/parse"
+
+	"huidu/luacompat/repair"
 )
 
 // Compile turns a chunk into a function prototype, which all VMs may share.
-// chunkname is as in Lua: "=name", "@file" or the source itself.
+// chunkname is as in Lua: "=name", "@file" or the source itself. Errors are
+// *repair.SyntaxError, worded as LuaJIT words them.
 func Compile(src []byte, chunkname string) (*lua.FunctionProto, error) {
 	configure()
-	if len(chunkname) > 0 && (chunkname[0] == '=' || chunkname[0] == '@') {
-		chunkname = chunkname[1:]
-	}
-	chunk, err := parse.Parse(bytes.NewReader(src), chunkname)
-	if err != nil {
-		return nil, err
-	}
-	return lua.Compile(chunk, chunkname)
+	return repair.Compile(string(src), chunkname, helpers)
 }
 
 // Compile is the package's Compile.

@@ -14,6 +14,13 @@ type Task struct {
 	Host any             // what the ngx layer hangs here
 	Ctx  context.Context // cancelled when the handler must stop
 
+	// NoYield forbids coroutine.yield in the task's own body, as in the phases
+	// that cannot wait. MainChunk shows the outermost function in tracebacks as
+	// a main chunk instead of ngx_lua's wrapper function.
+	NoYield, MainChunk bool
+
+	th      *thread // innermost thread
+	depth   int     // nested protected calls and resumes
 	cancel  context.CancelFunc
 	spawner chan struct{} // waits until this light thread first blocks or ends
 	parent  *Task
@@ -61,12 +68,12 @@ func (t *Task) exec(fn *lua.LFunction, args []lua.LValue, want int, res []lua.LV
 	v.cur = t
 	th := v.getThread()
 	C := th.L
-	C.Push(v.tramp)
+	C.Push(v.trampValue)
 	C.Push(fn)
 	for _, a := range args {
 		C.Push(a)
 	}
-	err := v.call(th, len(args), v.topHook())
+	err := v.call(th, nil, len(args), v.top)
 	ret := lua.LValue(lua.LNil)
 	if err == nil {
 		if n := C.GetTop(); n > 0 {
@@ -85,12 +92,9 @@ func (t *Task) exec(fn *lua.LFunction, args []lua.LValue, want int, res []lua.LV
 	if prevL == nil {
 		t.endCoroutines()
 	}
-	t.L = prevL
 	v.cur = prev
 	return ret, res, err
 }
-
-func (v *VM) topHook() func(*lua.LState) { return v.hookTop }
 
 // Block releases the VM's lock, runs f, which may wait, and takes the lock
 // again. If the task was killed or its context cancelled, Block does not return

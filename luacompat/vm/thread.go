@@ -10,11 +10,11 @@ import (
 // costs one byte for every frame it may reach.
 const (
 	registrySize  = 128
-	registryGrow  = 512
+	registryGrow  = 1024
 	registryMax   = 1 << 18
 	callStackSize = 16384
-	// maxDepth bounds nested protected calls and coroutine resumes. Each one
-	// takes Go stack, whose exhaustion would end the process.
+	// maxDepth bounds nested protected calls, coroutine resumes and error
+	// handlers. Each one takes Go stack, whose exhaustion would end the process.
 	maxDepth = 1000
 )
 
@@ -25,15 +25,17 @@ func threadOptions() lua.Options {
 		RegistryMaxSize:     registryMax,
 		RegistryGrowStep:    registryGrow,
 		MinimizeStackMemory: true,
+		SkipOpenLibs:        true,
 	}
 }
 
 // thread is a pooled gopher-lua thread. It is entered only through call, which
-// leaves it clean.
+// leaves it clean: pcall, coroutines and tasks each run on one of their own,
+// because a caught error detaches the upvalues of every frame of its thread.
 type thread struct {
-	L      *lua.LState
-	next   *thread
-	parent *lua.LState // the thread that entered this one, for tracebacks
+	L    *lua.LState
+	next *thread
+	up   *thread // the thread that entered this one; nil for tasks and coroutines
 }
 
 func (v *VM) getThread() *thread {
@@ -47,7 +49,7 @@ func (v *VM) getThread() *thread {
 }
 
 func (v *VM) putThread(th *thread) {
-	th.parent = nil
+	th.up = nil
 	if v.closed || v.nfree >= v.opts.MaxIdleThreads {
 		return
 	}
@@ -57,16 +59,21 @@ func (v *VM) putThread(th *thread) {
 }
 
 // call runs the function and the nargs arguments pushed after the trampoline
-// on th. Results are left on th's stack. hook sees every raised error first.
-func (v *VM) call(th *thread, nargs int, hook func(*lua.LState)) error {
+// on th, above the threads from up on. Results are left on th's stack. hook sees
+// every error first, while the stack still stands.
+func (v *VM) call(th, up *thread, nargs int, hook func(*lua.LState)) error {
 	t := v.cur
-	saved := t.L
-	th.parent = saved
-	t.L = th.L
+	th.up = up
+	savedTh, savedL := t.th, t.L
+	t.th, t.L = th, th.L
+	t.depth++
+	if v.opts.Budget {
+		th.L.SetContext(t.Ctx)
+	}
 	v.nextHook = hook
 	err := th.L.PCall(nargs+1, lua.MultRet, nil)
-	v.raising = false
-	t.L = saved
+	t.depth--
+	t.th, t.L = savedTh, savedL
 	return err
 }
 
@@ -80,6 +87,7 @@ func (v *VM) trampoline(L *lua.LState) int {
 		if !done && !v.raising {
 			v.goPanic(L, recover())
 		}
+		v.raising = false
 	}()
 	L.Call(L.GetTop()-1, lua.MultRet)
 	done = true
@@ -104,11 +112,11 @@ func (v *VM) goPanic(L *lua.LState, r any) {
 		panic(r)
 	case string:
 		if r == "lua callstack overflow" {
-			L.Error(lua.LString("stack overflow"), 0)
+			L.RaiseError("stack overflow")
 		}
 	}
 	v.logf(LogErr, fmt.Sprintf("lua: internal fault: %v", r))
-	L.Error(lua.LString(fmt.Sprint(r)), 0)
+	L.RaiseError("%s", fmt.Sprint(r))
 }
 
 // hookCatch is the hook of threads whose error somebody catches.
@@ -120,20 +128,8 @@ func (v *VM) hookCatch(L *lua.LState) {
 // traceback is taken here.
 func (v *VM) hookTop(L *lua.LState) {
 	e := v.errorValue(L)
-	if e == v.unwindUD {
+	if e == v.unwindValue {
 		v.raise(e, "")
 	}
 	v.raise(e, v.Traceback(L, 0))
-}
-
-// errorValue is the value on top of the stack, with gopher-lua's wording
-// replaced by LuaJIT's.
-func (v *VM) errorValue(L *lua.LState) lua.LValue {
-	return L.Get(-1)
-}
-
-// Traceback is the stack of L and of the threads below it in LuaJIT's form,
-// without the headline.
-func (v *VM) Traceback(L *lua.LState, level int) string {
-	return L.Where(level)
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/stdlib"
 )
 
 // Unwind is how a handler is left from the depth of its Lua stack: through every
@@ -25,16 +27,13 @@ var ErrKilled = errors.New("killed")
 
 // Unwind leaves the running handler. It does not return.
 func (v *VM) Unwind(L *lua.LState, reason any) int {
-	v.unwind = &Unwind{Reason: reason}
-	L.Error(v.unwindUD, 0)
-	return 0
+	return v.UnwindWith(L, &Unwind{Reason: reason})
 }
 
 // UnwindWith is Unwind with a value that the caller made beforehand.
 func (v *VM) UnwindWith(L *lua.LState, u *Unwind) int {
 	v.unwind = u
-	L.Error(v.unwindUD, 0)
-	return 0
+	return v.Throw(L, v.unwindValue)
 }
 
 // Error is a script fault that nothing caught.
@@ -47,39 +46,44 @@ type Error struct {
 // Error is the message without the traceback.
 func (e *Error) Error() string { return e.Msg }
 
+func newError(value lua.LValue, trace string) *Error {
+	e := &Error{Value: value, Traceback: trace}
+	switch x := value.(type) {
+	case lua.LString:
+		e.Msg = string(x)
+	case lua.LNumber:
+		e.Msg = stdlib.NumberString(float64(x))
+	default:
+		e.Msg = "unknown reason"
+	}
+	return e
+}
+
 // fault turns what LState.PCall returned into *Error or *Unwind.
 func (v *VM) fault(err error) error {
 	ae, ok := err.(*lua.ApiError)
 	if !ok {
 		return err
 	}
-	if ae.Object == v.unwindUD {
-		u := v.unwind
-		if u == nil {
-			u = &Unwind{Reason: ErrKilled}
+	if ae.Object == v.unwindValue {
+		if u := v.unwind; u != nil {
+			return u
 		}
-		return u
+		return &Unwind{Reason: ErrKilled}
 	}
-	e := &Error{Value: ae.Object}
-	switch x := ae.Object.(type) {
-	case lua.LString:
-		e.Msg = string(x)
-	case lua.LNumber:
-		e.Msg = x.String()
-	case *lua.LNilType:
-		e.Msg = "unknown reason"
-	default:
-		e.Msg = "unknown reason"
+	if ae.StackTrace == "-" {
+		return newError(ae.Object, "")
 	}
-	if ae.StackTrace != "-" {
-		e.Traceback = ae.StackTrace
-	}
-	return e
+	return newError(ae.Object, ae.StackTrace)
 }
 
-// ArgError raises LuaJIT's text for a bad argument: fname is used when the call
-// has no name of its own.
+// ArgError raises LuaJIT's text for a bad argument. The name is the one that the
+// calling instruction uses, as in LuaJIT; fname only documents the source.
 func ArgError(L *lua.LState, n int, fname, msg string) int {
-	L.RaiseError("bad argument #%d to '%s' (%s)", n, fname, msg)
-	return 0
+	return stdlib.ArgError(L, n, msg)
+}
+
+// TypeError raises "bad argument #n to 'f' (want expected, got type)".
+func TypeError(L *lua.LState, n int, want string) int {
+	return stdlib.TypeError(L, n, want)
 }

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/stdlib"
 )
 
 // Log levels given to Options.Logf, as ngx.ERR and friends count them.
@@ -21,6 +23,10 @@ type Options struct {
 	PackageCPath string // package.cpath; kept for scripts that read it
 	// Logf receives warnings about writes to globals and internal faults.
 	Logf func(level int, msg string)
+	// ReadFile reads the files of require, loadfile and dofile; nil is os.ReadFile.
+	// MapPath maps names before require looks for them; nil leaves them.
+	ReadFile func(name string) ([]byte, error)
+	MapPath  func(name string) string
 	// Budget switches on the interruption of running Lua code by Task.Ctx. It
 	// costs 9 to 39 % in hot loops, so it is off by default: without it a
 	// cancelled task ends at its next Block.
@@ -38,15 +44,23 @@ type VM struct {
 
 	free     *thread
 	nfree    int
-	depth    int // nested protected calls and coroutines
-	tramp    *lua.LFunction
-	nextHook func(*lua.LState)
-	raising  bool
-	unwindUD *lua.LUserData
-	unwind   *Unwind
+	nextHook func(*lua.LState) // for the trampoline that starts next
+	catch    func(*lua.LState) // hookCatch and hookTop, bound once
+	top      func(*lua.LState)
+	raising  bool // our own panic is on its way
+	verbatim bool // the value being raised is not to be translated
+	revealed *coro
+	scratch  []lua.LValue
 
-	frozen bool
-	closed bool
+	tramp       *lua.LFunction
+	trampValue  lua.LValue
+	unwindValue lua.LValue // what an Unwind raises
+	unwind      *Unwind    // the last one raised
+
+	pkg     *lua.LTable // package
+	loading lua.LValue  // stands in package.loaded while a module loads
+	frozen  bool
+	closed  bool
 }
 
 // setup holds what gopher-lua keeps in package variables.
@@ -69,8 +83,10 @@ func New(o Options) (*VM, error) {
 	}
 	v := &VM{opts: o}
 	v.root = lua.NewState(threadOptions())
-	v.unwindUD = v.root.NewUserData()
+	v.unwindValue = v.root.NewUserData()
 	v.tramp = v.root.NewFunction(v.trampoline)
+	v.trampValue = v.tramp
+	v.catch, v.top = v.hookCatch, v.hookTop
 	// G.MainThread is set by the first call; pooled threads rely on it.
 	v.root.Push(v.root.NewFunction(func(*lua.LState) int { return 0 }))
 	v.root.Call(0, 0)
@@ -110,8 +126,11 @@ func (v *VM) Closure(p *lua.FunctionProto) *lua.LFunction {
 }
 
 // Freeze ends the start phase: from now on a write to an undeclared global is
-// warned about.
+// warned about. Thaw allows it again, for init_worker_by_lua.
 func (v *VM) Freeze() { v.frozen = true }
+
+// Thaw is the opposite of Freeze.
+func (v *VM) Thaw() { v.frozen = false }
 
 // Close forgets the pooled threads. Tasks must have ended.
 func (v *VM) Close() {
@@ -128,5 +147,19 @@ func (v *VM) logf(level int, msg string) {
 }
 
 func (v *VM) open() error {
-	return v.openCoroutine()
+	L := v.root
+	path, cpath := v.opts.PackagePath, v.opts.PackageCPath
+	if path == "" {
+		path = defaultPath
+	}
+	if cpath == "" {
+		cpath = defaultCPath
+	}
+	stdlib.Open(L, stdlib.Options{PackagePath: path, PackageCPath: cpath})
+	v.openBase()
+	v.openCoroutine()
+	v.openDebug()
+	v.openPackage()
+	v.guardGlobals()
+	return nil
 }

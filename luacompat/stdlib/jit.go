@@ -1,0 +1,37 @@
+package stdlib
+
+import (
+	"runtime"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// openJIT registers the facts that scripts ask of LuaJIT. There is no compiler:
+// status is false, the switches do nothing.
+//
+// See: https://luajit.org/ext_jit.html
+func openJIT(L *lua.LState) {
+	nothing := func(*lua.LState) int { return 0 }
+	t := Table(L, []Func{
+		{"on", nothing},
+		{"off", nothing},
+		{"flush", nothing},
+		{"status", func(L *lua.LState) int { L.Push(lua.LFalse); return 1 }},
+	})
+	t.RawSetString("version", lua.LString("LuaJIT 2.1.0-beta3"))
+	t.RawSetString("version_num", lua.LNumber(20100))
+	os := map[string]string{"linux": "Linux", "darwin": "OSX", "windows": "Windows"}[runtime.GOOS]
+	if os == "" {
+		os = "Other"
+	}
+	arch := map[string]string{"amd64": "x64", "386": "x86"}[runtime.GOARCH]
+	if arch == "" {
+		arch = runtime.GOARCH
+	}
+	t.RawSetString("os", lua.LString(os))
+	t.RawSetString("arch", lua.LString(arch))
+	opt := Table(L, []Func{{"start", nothing}})
+	t.RawSetString("opt", opt)
+	Register(L, "jit", t)
+	Loaded(L, "jit.opt", opt)
+}
