@@ -141,6 +141,7 @@ func (c *conn) newRequest() *Request {
 	c.w.reset(c)
 	r.w = &c.w
 	c.nc.Requests++
+	c.s.total.Add(1)
 	return r
 }
 

@@ -50,7 +50,7 @@ func (r *Request) sendHeader() rc {
 	r.stages = r.stages[:0]
 	for _, f := range r.loc.headerFilters {
 		if c := f(r); c != ok && c != declined {
-			if c < 300 {
+			if c < 300 || c == 416 { // the handler ends the request with 416 itself
 				return c
 			}
 			return r.filterFinalize(c)
@@ -104,17 +104,35 @@ func (r *Request) passBody(stage int, p []byte, fl outFlag) rc {
 	return r.w.write(r, p, fl)
 }
 
+// fileStage is a bodyStage that knows what to do with a piece of a file
+// without reading it.
+type fileStage interface {
+	filterFile(r *Request, next int, f *os.File, off, n int64, fl outFlag) rc
+}
+
 // outputFile passes n bytes of f from off to the body filters; without any,
 // the writer may let the kernel copy.
 func (r *Request) outputFile(f *os.File, off, n int64, fl outFlag) rc {
 	if r.headerOnly || r.ended {
 		return r.output(nil, fl)
 	}
-	if len(r.stages) == 0 {
-		if fl&last != 0 {
-			r.ended = true
-		}
+	if fl&last != 0 {
+		r.ended = true
+	}
+	return r.passFile(0, f, off, n, fl)
+}
+
+// passFile gives a piece of a file to the stage with that number, or to the
+// writer.
+func (r *Request) passFile(stage int, f *os.File, off, n int64, fl outFlag) rc {
+	if stage >= len(r.stages) {
 		return r.w.writeFile(r, f, off, n, fl)
+	}
+	if fs, can := r.stages[stage].(fileStage); can {
+		return fs.filterFile(r, stage+1, f, off, n, fl)
+	}
+	if n == 0 {
+		return r.passBody(stage, nil, fl)
 	}
 	buf := fileBuffers.Get().(*[]byte)
 	defer fileBuffers.Put(buf)
@@ -128,11 +146,8 @@ func (r *Request) outputFile(f *os.File, off, n int64, fl outFlag) rc {
 		piece := outFlag(0)
 		if n == 0 {
 			piece = fl
-			if fl&last != 0 {
-				r.ended = true
-			}
 		}
-		if c := r.passBody(0, (*buf)[:k], piece); c != ok {
+		if c := r.passBody(stage, (*buf)[:k], piece); c != ok {
 			return c
 		}
 	}

@@ -132,6 +132,7 @@ type location struct {
 	aliasCapture        bool // alias inside a regex location replaces the whole URI
 	aliasPrefix         int  // length of the prefix that alias replaces
 	symlinksFrom        *value
+	gzipRules           *gzipRules
 	defaultType         string
 	types               map[string]string
 	errorPages          []errorPageRule

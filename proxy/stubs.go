@@ -18,10 +18,7 @@ func (c *compiler) zones() error { return nil }
 func compileRealIP(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
 func compileLimits(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
 func compileAccess(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileTryFiles(c *compiler, loc *location, l *nginxconf.Location) error { return nil }
 func compileMirror(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileStatic(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileContent(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
 func compileHeaders(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
 func compileFilters(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
 func compileServerRealIP(c *compiler, srv *virtualServer) error               { return nil }
@@ -52,3 +49,4 @@ func (w *h1Writer) sendLimited(r *Request, p, tail []byte) rc { return failed }
 
 var _ = time.Now
 var _ luacompat.Request
+func compileEcho(c *compiler, loc *location, l *nginxconf.Location) error { return nil }

@@ -204,25 +204,6 @@ func (rt *Router) fullPath(p string) string {
 	return rt.cfg.Prefix + p
 }
 
-// mapPath is the file for the URI: $request_filename.
-//
-// See: ngx_http_map_uri_to_path.
-func (r *Request) mapPath() string {
-	loc := r.loc
-	if loc.alias == nil {
-		return r.docRoot() + r.uri
-	}
-	dir := r.rt.fullPath(loc.alias.eval(r))
-	if loc.aliasCapture || r.uriRewritten(loc) {
-		return dir
-	}
-	return dir + r.uri[min(len(r.uri), loc.aliasPrefix):]
-}
-
-// uriRewritten: alias only makes sense while the URI still begins with the
-// location's name.
-func (r *Request) uriRewritten(loc *location) bool { return len(r.uri) < loc.aliasPrefix }
-
 // setContentType sets the type that belongs to the URI's extension.
 //
 // See: ngx_http_set_content_type.
