@@ -140,6 +140,7 @@ func (b *build) initUpstreams() error {
 			s.Addrs = addrs
 		}
 		u.Servers = []UpstreamServer{s}
+		b.conf.HTTP.Upstreams = append(b.conf.HTTP.Upstreams, u)
 	}
 	for _, u := range b.conf.HTTP.Upstreams {
 		if err := b.initUpstream(u); err != nil {

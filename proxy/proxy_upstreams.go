@@ -52,7 +52,7 @@ func (c *compiler) upstreams() error {
 		g := upstream.New(u, o, old)
 		rt.groupOf[u] = g
 		rt.closers = append(rt.closers, g.Close)
-		if _, twice := rt.upstreams[name]; !twice {
+		if _, twice := rt.upstreams[name]; !twice && !u.Implicit {
 			rt.upstreams[name] = g
 		}
 	}
