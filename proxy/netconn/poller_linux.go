@@ -184,9 +184,9 @@ type poller struct {
 	gens atomic.Int32
 
 	chunks [1024]atomic.Pointer[pollChunk] // by fd
-	next   atomic.Int64 // no coarse deadline is earlier
-	scan   sync.Mutex   // held to start the scanner
-	active bool         // the scanner runs
+	next   atomic.Int64                    // no coarse deadline is earlier
+	scan   sync.Mutex                      // held to start the scanner
+	active bool                            // the scanner runs
 }
 
 const pollChunkSize = 1024
