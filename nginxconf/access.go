@@ -70,7 +70,7 @@ func (b *build) checkNetwork(text string, all bool) error {
 // addRealIP takes host names too, each of their addresses.
 func addRealIP(b *build, n *Node, o *Opt[[]string]) error {
 	text := n.Args[0]
-	if _, ok := parseCIDR(text); !ok && text != "unix:" && !strings.ContainsAny(text, "/:") {
+	if _, ok := parseCIDR(text); !ok && text != "unix:" && !strings.Contains(text, ":") {
 		addrs, found := b.resolve(address{host: text})
 		if !found {
 			return b.emerg(`host not found in set_real_ip_from "%s"`, text)

@@ -197,8 +197,8 @@ func poolSize(name string, ctx Context, f field[int64], def int64) row {
 		switch {
 		case !ok:
 			return nil // the setter says so
-		case v < 128:
-			return b.emerg("the pool size must be no less than 128")
+		case v < 112:
+			return b.emerg("the pool size must be no less than 112")
 		case v%16 != 0:
 			return b.emerg("the pool size must be a multiple of 16")
 		}

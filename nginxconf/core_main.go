@@ -60,28 +60,33 @@ func mainRows() []row {
 		singleRow("worker_cpu_affinity", CtxMain, oneMore, nil).ignored(noWorkers),
 		singleRow("worker_priority", CtxMain, take1, checkPriority).ignored(noWorkers),
 		singleRow("worker_rlimit_core", CtxMain, take1, checkOffset).ignored(noWorkers),
-		singleRow("thread_pool", CtxMain, take23, checkThreadPool).ignored(noWorkers),
-		singleRow("pcre_jit", CtxMain, flagArg, checkFlag).ignored("regular expressions are run by a PCRE in Go"),
-		singleRow("ssl_engine", CtxMain, take1, nil).ignored("TLS is Go's own"),
-		singleRow("ssl_object_cache_inheritable", CtxMain, flagArg, checkFlag).ignored("TLS is Go's own"),
-		singleRow("google_perftools_profiles", CtxMain, take1, nil).unsupported("use huidu's own profiles"),
-		singleRow("quic_bpf", CtxMain, flagArg, checkFlag).unsupported(noQUIC),
+		singleRow("thread_pool", CtxMain, take23, checkThreadPool).ignored(noWorkers).in("ngx_thread_pool"),
+		singleRow("pcre_jit", CtxMain, flagArg, checkFlag).ignored("regular expressions are run by a PCRE in Go").in("ngx_regex"),
+		singleRow("ssl_engine", CtxMain, take1, nil).ignored("TLS is Go's own").in("ngx_event_openssl"),
+		singleRow("ssl_object_cache_inheritable", CtxMain, flagArg, checkFlag).ignored("TLS is Go's own").in("ngx_event_openssl_cache"),
+		singleRow("google_perftools_profiles", CtxMain, take1, nil).unsupported("use huidu's own profiles").in("ngx_google_perftools_module"),
+		singleRow("quic_bpf", CtxMain, flagArg, checkFlag).unsupported(noQUIC).in("ngx_event_quic_bpf"),
 		custom("error_log", CtxMain, oneMore, func(b *build, n *Node) error {
 			l, err := b.errorLog(n)
 			b.cur.main.ErrorLog = append(b.cur.main.ErrorLog, l)
 			return err
-		}),
-		custom("include", CtxAny, take1, func(b *build, n *Node) error { return b.include(n) }),
-		blockOf("events", CtxMain, noArgs, setEvents),
-		blockOf("http", CtxMain, noArgs, setHTTP),
+		}).in("ngx_log"),
+		custom("include", CtxAny, take1, func(b *build, n *Node) error { return b.include(n) }).in("ngx_conf_file"),
+		blockOf("events", CtxMain, noArgs, setEvents).in("ngx_event"),
+		blockOf("http", CtxMain, noArgs, setHTTP).in("ngx_http"),
 	}
 }
 
 // eventsRows is the events block.
 func eventsRows() []row {
-	ev := func(r row) row { return r }
 	return []row{
-		ev(num("worker_connections", CtxEvents, inEvents(func(e *Events) *Opt[int] { return &e.WorkerConnections }))),
+		num("worker_connections", CtxEvents, inEvents(func(e *Events) *Opt[int] { return &e.WorkerConnections })).checkedBy(
+			func(b *build, n *Node) error {
+				if _, ok := atoi(n.Args[0]); !ok {
+					return b.emerg(`invalid number "%s"`, n.Args[0])
+				}
+				return nil
+			}),
 		flag("multi_accept", CtxEvents, inEvents(func(e *Events) *Opt[bool] { return &e.MultiAccept }), false),
 		custom("debug_connection", CtxEvents, take1, func(b *build, n *Node) error {
 			b.cur.events.DebugConnection = append(b.cur.events.DebugConnection, n.Args[0])

@@ -9,12 +9,14 @@ import (
 // Severity is how grave a Diagnostic is.
 type Severity int
 
-// The severities. Emerg refuses the configuration, Warn is what nginx warns
-// of too (or a leniency of ours), Notice is for directives that are accepted
-// and have no effect here.
+// The severities. Emerg refuses the configuration, and so does Error, which
+// ngx_lua and headers-more use for some of their complaints. Warn is what
+// nginx warns of too (or a leniency of ours), Notice is for directives that
+// are accepted and have no effect here.
 const (
 	Notice Severity = iota
 	Warn
+	Error
 	Emerg
 )
 
@@ -23,6 +25,8 @@ func (s Severity) String() string {
 	switch s {
 	case Emerg:
 		return "emerg"
+	case Error:
+		return "error"
 	case Warn:
 		return "warn"
 	}
@@ -61,10 +65,10 @@ func (d Diagnostic) String() string {
 // Diagnostics is everything said about a configuration, in nginx's order.
 type Diagnostics []Diagnostic
 
-// Err is the first Emerg, or nil.
+// Err is the first Emerg or Error, or nil.
 func (ds Diagnostics) Err() error {
 	for _, d := range ds {
-		if d.Severity == Emerg {
+		if d.Severity >= Error {
 			return &ConfigError{d}
 		}
 	}
@@ -112,6 +116,14 @@ func (b *build) emergAt(pos Pos, format string, args ...any) error {
 		d.Directive = b.node.Name
 	}
 	return &confErr{d}
+}
+
+// asError makes an error's severity Error instead of Emerg.
+func asError(err error) error {
+	if ce, ok := err.(*confErr); ok {
+		ce.d.Severity = Error
+	}
+	return err
 }
 
 // warn records a warning at the directive being handled.

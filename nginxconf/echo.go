@@ -98,7 +98,7 @@ func setMore(b *build, n *Node, input, clear bool) error {
 		switch {
 		case a == "-t", a == "-s" && !input:
 			if i+1 == len(args) {
-				return b.emerg(`%s: option %s takes an argument.`, n.Name, a)
+				return b.moreErr("option %s takes an argument.", a)
 			}
 			i++
 			for _, w := range strings.Fields(args[i]) {
@@ -108,7 +108,7 @@ func setMore(b *build, n *Node, input, clear bool) error {
 				}
 				v, ok := atoi(w)
 				if !ok {
-					return b.emerg(`%s: invalid status code "%s".`, n.Name, w)
+					return b.moreErr(`invalid digit "%s" found in the status code list "%s"`, firstNonDigit(w), args[i])
 				}
 				c.Statuses = append(c.Statuses, v)
 			}
@@ -117,7 +117,7 @@ func setMore(b *build, n *Node, input, clear bool) error {
 		case a == "-a" && !input && !clear:
 			c.Append = true
 		default:
-			return b.emerg(`%s: invalid option name: "%s"`, n.Name, a)
+			return b.moreErr(`invalid option name: "%s"`, a)
 		}
 	}
 	o := &own(&b.cur.loc.More).Cmds
@@ -128,13 +128,24 @@ func setMore(b *build, n *Node, input, clear bool) error {
 	return nil
 }
 
+// moreErr is a complaint of headers-more: it names no place.
+func (b *build) moreErr(format string, args ...any) error {
+	err := b.emergAt(Pos{}, b.node.Name+": "+format, args...)
+	err.(*confErr).d.Hint = "in " + b.node.File + ":" + itoa(b.node.Line)
+	return asError(err)
+}
+
+func firstNonDigit(s string) string {
+	return strings.TrimLeft(s, "0123456789")[:1]
+}
+
 // moreHeader reads "Name: value"; a clearing directive may leave the value out.
 func (b *build) moreHeader(text string, clear bool) (HeaderValue, error) {
 	h := HeaderValue{Pos: b.pos()}
 	name, val, has := strings.Cut(text, ":")
 	h.Name = strings.TrimSpace(name)
 	if h.Name == "" {
-		return h, b.emerg("%s: the header name is empty", b.node.Name)
+		return h, b.moreErr("the header name is empty")
 	}
 	if !has && !clear {
 		return h, nil

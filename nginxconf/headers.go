@@ -63,7 +63,7 @@ func setExpires(b *build, n *Node, o *Opt[Expires]) error {
 	modified := len(n.Args) == 2
 	if modified {
 		if text != "modified" {
-			return b.emerg(`invalid value "%s"`, text)
+			return dirErr("invalid value")
 		}
 		text = n.Args[1]
 	}

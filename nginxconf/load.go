@@ -29,8 +29,8 @@ type Options struct {
 	MapAddr   func(addr string) string
 
 	// CompileRegex checks a regular expression and returns the names of its
-	// named captures; its error is nginx's message. nil finds the names and
-	// checks nothing.
+	// named captures; its error is nginx's message. nil compiles with
+	// luacompat/pcre.
 	CompileRegex func(pattern string, noCase bool) ([]string, error)
 	// LookupHost resolves host names of upstreams and listens. nil asks the
 	// system.
@@ -52,7 +52,7 @@ func (o *Options) setDefaults() {
 		o.MapAddr = same
 	}
 	if o.CompileRegex == nil {
-		o.CompileRegex = func(pattern string, _ bool) ([]string, error) { return captureNames(pattern), nil }
+		o.CompileRegex = compileRegex
 	}
 	if o.LookupHost == nil {
 		o.LookupHost = func(host string) ([]string, error) {
@@ -76,7 +76,7 @@ func (o *Options) setDefaults() {
 func same(s string) string { return s }
 
 // Load reads the configuration in file. The Config is nil when the
-// Diagnostics hold an Emerg; warnings come with a Config.
+// Diagnostics hold an Emerg or an Error; warnings come with a Config.
 func Load(files Files, file string, opt Options) (*Config, Diagnostics) {
 	opt.setDefaults()
 	b := newBuild(files, opt)
@@ -124,39 +124,4 @@ func (b *build) confName(name string) string {
 		name = b.confPrefix + name
 	}
 	return b.opt.MapPath(name)
-}
-
-// captureNames finds the named groups of a pattern without compiling it.
-func captureNames(pattern string) []string {
-	var names []string
-	for i := 0; i+2 < len(pattern); i++ {
-		switch {
-		case pattern[i] == '\\':
-			i++
-			continue
-		case !strings.HasPrefix(pattern[i:], "(?"):
-			continue
-		}
-		rest := strings.TrimPrefix(pattern[i+2:], "P")
-		if rest == "" || rest[0] != '<' && rest[0] != '\'' {
-			continue
-		}
-		closer := byte('>')
-		if rest[0] == '\'' {
-			closer = '\''
-		}
-		end := strings.IndexByte(rest[1:], closer)
-		if end <= 0 {
-			continue
-		}
-		name := rest[1 : 1+end]
-		ok := name[0] < '0' || name[0] > '9'
-		for j := 0; j < len(name); j++ {
-			ok = ok && nameByte(name[j])
-		}
-		if ok && !contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -26,7 +26,10 @@ func luaPhase(name string, ctx Context, put func(b *build, n *Node, c *LuaCode) 
 		if err != nil {
 			return err
 		}
-		return put(b, n, c)
+		if err := put(b, n, c); err != errDuplicate || !n.IsLua {
+			return err
+		}
+		return b.emerg("is duplicate") // a block's setter is called by the Lua parser, which adds no name
 	}
 	rows := []row{blockOf(name+"_block", ctx, noArgs, set), custom(name+"_file", ctx, take1, set)}
 	if !onlyBlocks[name] {
@@ -50,7 +53,7 @@ func (b *build) luaCode(n *Node, args []string) (*LuaCode, error) {
 		c.Inline, c.Source = true, n.Lua
 	case strings.HasSuffix(n.Name, "_file"):
 		if args[0] == "" {
-			return nil, b.emerg(`invalid location config: no runnable Lua code`)
+			return nil, asError(b.emerg("invalid location config: no runnable Lua code"))
 		}
 		v, err := b.value(args[0])
 		if err != nil {
@@ -64,7 +67,7 @@ func (b *build) luaCode(n *Node, args []string) (*LuaCode, error) {
 		return c, nil
 	default:
 		if args[0] == "" {
-			return nil, b.emerg(`invalid location config: no runnable Lua code`)
+			return nil, asError(b.emerg("invalid location config: no runnable Lua code"))
 		}
 		c.Inline, c.Source = true, args[0]
 	}

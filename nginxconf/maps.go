@@ -91,7 +91,7 @@ func (b *build) mapKey(m *Map, key, written string, seen map[string]bool) error 
 		}
 	}
 	if seen[key] {
-		return b.emerg(`conflicting parameter "%s"`, written)
+		return b.emerg(`conflicting parameter "%s"`, key)
 	}
 	seen[key] = true
 	return nil
@@ -208,14 +208,10 @@ func setSplitClients(b *build, n *Node) error {
 	}
 	sum := 0
 	err = b.entries(n, func(e *Node) error {
-		if len(e.Args) != 1 {
+		if len(e.Args) == 0 {
 			return b.emerg("invalid number of the split_clients parameters")
 		}
-		v, err := b.value(e.Args[0])
-		if err != nil {
-			return err
-		}
-		p := SplitPart{Value: v, Rest: e.Name == "*"}
+		p := SplitPart{Value: literal(e.Args[0]), Rest: e.Name == "*"}
 		if !p.Rest {
 			n, ok := fixed(strings.TrimSuffix(e.Name, "%"), 2)
 			if !ok || n == 0 || !strings.HasSuffix(e.Name, "%") {

@@ -146,7 +146,7 @@ func (b *build) condition(args []string) (c Cond, err error) {
 		return bad(args[0])
 	}
 	last := len(words) - 1
-	if !strings.HasSuffix(words[last], ")") {
+	if last == 0 && words[0] == ")" || !strings.HasSuffix(words[last], ")") {
 		return bad(words[last])
 	}
 	if words[last] = strings.TrimSuffix(words[last], ")"); words[last] == "" && last > 0 {

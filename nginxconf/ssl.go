@@ -115,7 +115,7 @@ func (b *build) finishSSL(_, child *level) error {
 	if len(certs) > 0 && len(keys) < len(certs) {
 		missing := certs[len(certs)-1]
 		if len(keys) == 0 || len(keys) < len(certs) {
-			return b.emergAt(Pos{}, `no "ssl_certificate_key" is defined for certificate "%s"`, missing.Text)
+			return b.emergAt(Pos{}, `no "ssl_certificate_key" is defined for certificate "%s"`, strings.TrimPrefix(missing.Text, b.confPrefix))
 		}
 	}
 	if c.On.V {
