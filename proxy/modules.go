@@ -19,7 +19,6 @@ var locModules = []func(c *compiler, loc *location, l *nginxconf.Location) error
 	compileMirror,
 	compileStatic,
 	compileContent,
-	compileProxy,
 	compileHeaders,
 	compileFilters,
 	compileLua,

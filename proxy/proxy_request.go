@@ -30,12 +30,14 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 	p, b := st.conf, &r.body
 	if p.setBody == nil && p.passBody && !p.reqBuf && r == r.main && r.conn != nil && !b.read && !b.replaced &&
 		!b.discarded && !b.ended && (b.framing.Kind != http1.FramingChunked || p.http11) {
-		st.noBuffer, st.bodyFrom = true, bodyClient
-		st.chunked = b.framing.Kind == http1.FramingChunked
-		if !st.chunked {
-			st.length = b.declared
+		st.noBuffer = true
+		if !r.bodyArrived() {
+			st.bodyFrom, st.length = bodyClient, -1
+			if st.chunked = b.framing.Kind == http1.FramingChunked; !st.chunked {
+				st.length = b.declared
+			}
+			return ok
 		}
-		return ok
 	}
 	if c := r.readBody(); c != ok {
 		return c
@@ -57,6 +59,24 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 		st.bodyFrom, st.body = bodyMemory, b.memory
 	}
 	return ok
+}
+
+// bodyArrived tells whether all of the body came along with the header, so
+// that there is nothing to stream.
+func (r *Request) bodyArrived() bool {
+	b, in := &r.body, r.conn.nc.Buffered()
+	if b.framing.Kind != http1.FramingChunked {
+		return int64(len(in)) >= b.left && b.left <= inlineBody
+	}
+	trial := b.chunks
+	for len(in) > 0 {
+		_, n, done, err := trial.Next(in)
+		if done || err != nil {
+			return done
+		}
+		in = in[n:]
+	}
+	return false
 }
 
 // bodyLength is nginx's headers_in.content_length_n once the body is read: -1
