@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 
 // TestCLI runs the scripts of testdata/cli. Beside testscript's commands they
 // have: get URL TEXT (polls until the answer holds TEXT), pid FILE VAR (waits
-// for a pid file and puts its contents in VAR), kill SIGNAL PID, gone PID.
+// for a pid file and puts its contents in VAR), signal NAME PID, gone PID.
 // PORT and PORT2 are free ports, REDIS a Redis with the password "foobared".
 func TestCLI(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -46,7 +46,7 @@ func TestCLI(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"get": cmdGet, "pid": cmdPID, "kill": cmdKill, "gone": cmdGone, "expand": cmdExpand,
+			"get": cmdGet, "pid": cmdPID, "signal": cmdKill, "gone": cmdGone, "expand": cmdExpand,
 		},
 	})
 }

@@ -70,22 +70,25 @@ func canonicalListen(s string) string {
 	return s
 }
 
-// Listen maps a listen address: an exact "address:port" first, then the port
-// alone on whatever address it was.
+// Listen maps a listen address: an exact "address:port" or "unix:path"
+// first, then the port alone on whatever address it was.
 func (m *mapping) Listen(addr string) string {
-	full := canonicalListen(addr)
-	to, ok := m.listen[full]
-	host, port, err := net.SplitHostPort(full)
-	if !ok && err == nil {
-		to, ok = m.listen[port]
+	host, port := "", addr
+	if !strings.HasPrefix(addr, "unix:") {
+		full := canonicalListen(addr)
+		if h, p, err := net.SplitHostPort(full); err == nil {
+			host, port = h, p
+		}
+		addr = full
 	}
-	if !ok && err != nil {
-		to, ok = m.listen["0.0.0.0:"+full]
+	to, ok := m.listen[addr]
+	if !ok {
+		to, ok = m.listen[port]
 	}
 	if !ok {
 		return addr
 	}
-	if _, lone := strconv.Atoi(to); lone == nil && err == nil {
+	if _, err := strconv.Atoi(to); err == nil && host != "" {
 		return net.JoinHostPort(host, to)
 	}
 	return canonicalListen(to)

@@ -182,7 +182,8 @@ local function walk(name, t, depth)
     for _, k in ipairs(subs) do walk(name .. "." .. k, t[k], depth + 1) end
 end
 walk("ngx", ngx, 1)
-funcs("ngx.shared.DICT", getmetatable(ngx.shared.d).__index)
+local meta = getmetatable(ngx.shared.d)
+funcs("ngx.shared.DICT", meta and meta.__index or ngx.shared.d)
 local mods = {}
 for m in ([[cjson cjson.safe bit table.new table.clear table.nkeys table.isempty table.isarray table.clone string.buffer
     resty.redis resty.string resty.md5 resty.sha resty.sha1 resty.sha224 resty.sha256 resty.sha384 resty.sha512 resty.random
