@@ -280,5 +280,8 @@ func remoteOf(sa unix.Sockaddr) (netip.AddrPort, string) {
 	if ap.IsValid() {
 		return ap, ap.Addr().String()
 	}
+	if path == "@" { // no name
+		path = ""
+	}
 	return ap, "unix:" + path
 }

@@ -39,9 +39,6 @@ func (s *sock) setNoDelay(bool) error                                         { 
 func (s *sock) setNoPush(bool) error                                          { return nil }
 func (s *sock) close() error                                                  { return errNoSocket }
 func (s *sock) setKeepAlive(time.Duration, time.Duration, int) error          { return nil }
-func (s *sock) splice(*sock, int64, time.Duration, time.Duration) (int64, error) {
-	return 0, errNoSocket
-}
 
 func (c *Conn) resolveLocal() {}
 
