@@ -226,8 +226,14 @@ func (c *compiler) core(loc *location, l *nginxconf.Location, parent *location) 
 		return err
 	}
 	loc.aliasPrefix = len(loc.name)
+	if of := k.AliasLocation; of != nil && of.Kind != nginxconf.LocIf && of.Kind != nginxconf.LocLimitExcept { // an inherited alias
+		loc.aliasPrefix = len(of.Name)
+	}
 	loc.aliasCapture = l.Kind == nginxconf.LocRegex || l.Kind == nginxconf.LocRegexNoCase || l.Kind == nginxconf.LocNamed ||
 		parent != nil && parent.aliasCapture
+	if of := k.AliasLocation; of != nil && of.Kind != nginxconf.LocIf && of.Kind != nginxconf.LocLimitExcept {
+		loc.aliasCapture = of.Kind == nginxconf.LocRegex || of.Kind == nginxconf.LocRegexNoCase
+	}
 	loc.internal = k.Internal.V
 	loc.defaultType, loc.types = k.DefaultType.V, k.Types.V
 	loc.recursiveErrorPages = k.RecursiveErrorPages.V

@@ -188,6 +188,9 @@ func (c *conn) conclude(r *Request, buf *netconn.Buffer) connEnd {
 	} else if c.w.flushAll(r) != ok {
 		r.outFailed = true
 	}
+	if r.loc.conf.Core.PostAction.V != "" {
+		r.postAction()
+	}
 	end := connClose
 	switch {
 	case r.outFailed:

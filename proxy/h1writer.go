@@ -63,10 +63,10 @@ func (w *h1Writer) sendHead(r *Request) rc {
 	} else {
 		b = http1.AppendStatusLine(b, o.status)
 	}
-	if !o.headers.Has(http1.HeaderServer) {
+	if !o.noServer && !o.headers.Has(http1.HeaderServer) {
 		b = append(b, r.loc.serverHeader...)
 	}
-	if !o.headers.Has(http1.HeaderDate) {
+	if !o.noDate && !o.headers.Has(http1.HeaderDate) {
 		b = append(b, dates.At(time.Now()).DateLine...)
 	}
 	if o.contentType != "" {
@@ -149,7 +149,7 @@ func (w *h1Writer) frame(r *Request) {
 		return
 	}
 	known := o.contentLength >= 0 || o.headers.Has(http1.HeaderContentLength)
-	if known && len(o.trailers) == 0 {
+	if known && len(o.trailers) == 0 && !o.expectTrailers {
 		return
 	}
 	if r.head.Version < 1001 {

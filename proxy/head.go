@@ -25,6 +25,10 @@ type respHead struct {
 	date, server  bool   // headers holds one of these already
 	override      string // charset override
 	refresh       bool
+	noServer      bool // headers-more took the Server line away
+	noDate        bool
+
+	expectTrailers bool // add_trailer will have some
 }
 
 func (h *respHead) init() {
@@ -53,6 +57,7 @@ func (h *respHead) clean() {
 	h.contentLength, h.lastModified = -1, -1
 	h.location, h.acceptRanges, h.gzipVary = "", false, false
 	h.date, h.server = false, false
+	h.noServer, h.noDate, h.expectTrailers = false, false, false
 }
 
 // clearEntity drops what described a body that will not be sent after all.

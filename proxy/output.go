@@ -48,12 +48,22 @@ func (r *Request) sendHeader() rc {
 		r.out.status, r.out.statusLine = r.errStatus, ""
 	}
 	r.stages = r.stages[:0]
+	if r.out.status == 200 && r == r.main {
+		if c := notModifiedFilter(r); c != ok {
+			return c
+		}
+	}
 	for _, f := range r.loc.headerFilters {
 		if c := f(r); c != ok && c != declined {
-			if c < 300 || c == 416 { // the handler ends the request with 416 itself
+			if c < 300 {
 				return c
 			}
 			return r.filterFinalize(c)
+		}
+	}
+	if r.out.acceptRanges {
+		if c := rangeFilter(r); c != ok {
+			return c // 416: the handler ends the request with it
 		}
 	}
 	r.headerSent = true

@@ -109,6 +109,9 @@ func (r *Request) rewritePhase() rc {
 			return restart
 		}
 	}
+	if r.loc.moreInput != nil {
+		r.loc.moreInput(r)
+	}
 	// An if block may have moved the request to its own configuration.
 	if r.loc.rewriteBy != nil && !r.loc.luaRewriteFirst {
 		if c := r.luaRewrite(r.loc.rewriteBy); c != declined {
@@ -197,7 +200,7 @@ func (r *Request) findConfig() rc {
 	loc, _, slash := r.srv.tree.find(r, r.uri)
 	if slash != nil {
 		r.setLocation(slash)
-		target := slash.name
+		target := escapePath(slash.name)
 		if r.args != "" {
 			target += "?" + r.args
 		}

@@ -30,7 +30,7 @@ type rangeStage struct {
 // See: ngx_http_range_header_filter.
 func rangeFilter(r *Request) rc {
 	o := &r.out
-	if !o.acceptRanges || o.status != 200 || o.contentLength < 0 || r.head.Version < 1000 || r != r.main {
+	if r.loc.conf.Core.MaxRanges.V == 0 || o.status != 200 || o.contentLength < 0 || r.head.Version < 1000 || r != r.main {
 		return ok
 	}
 	v, found := r.headers.Get(http1.HeaderRange)

@@ -1,8 +1,9 @@
 package proxy
 
 import (
-	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"huidu/luacompat/pcre"
 	"huidu/proxy/http1"
@@ -257,18 +258,23 @@ func (op *rewriteRule) exec(r *Request, e *rewriteState) rc {
 }
 
 // fileTest answers the file conditions of if.
+//
+// See: ngx_http_script_file_code.
 func fileTest(r *Request, op, name string) bool {
-	info, err := os.Stat(name)
-	if err != nil {
+	st, oe := r.statPath(name)
+	if oe != nil {
+		if !oe.is(enoent, enotdir, enametoolong) {
+			r.logf(logCrit, "%s \"%s\" failed (%s)", oe.call, name, errnoText(oe.err))
+		}
 		return false
 	}
 	switch op {
 	case "-f":
-		return info.Mode().IsRegular()
+		return st.Mode&unix.S_IFMT == unix.S_IFREG
 	case "-d":
-		return info.IsDir()
+		return st.Mode&unix.S_IFMT == unix.S_IFDIR
 	case "-x":
-		return info.Mode()&0o111 != 0
+		return st.Mode&unix.S_IXUSR != 0
 	}
 	return true // -e
 }

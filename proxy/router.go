@@ -123,6 +123,7 @@ type location struct {
 	handler         phaseHandler   // the location's own content handler
 	proxy           *proxyConf     // proxy_pass
 	headerFilters   []headerFilter
+	moreInput       func(r *Request) // more_set_input_headers
 	logHandlers     []func(r *Request)
 
 	order orderedHandlers // while compiling

@@ -27,8 +27,7 @@ func escapePath(uri string) string {
 }
 
 // compileStatic builds a location's static chain: random_index, index,
-// autoindex, gzip_static, static files; and the filters that only complete
-// responses with a known length meet.
+// autoindex, gzip_static, static files.
 func compileStatic(c *compiler, loc *location, l *nginxconf.Location) error {
 	core := l.Loc.Core
 	var err error
@@ -45,10 +44,6 @@ func compileStatic(c *compiler, loc *location, l *nginxconf.Location) error {
 	}
 	compileGzipStatic(loc, l)
 	loc.addContent(contentStatic, staticFile)
-	loc.addHeaderFilter(orderNotModified, notModifiedFilter)
-	if core.MaxRanges.V != 0 {
-		loc.addHeaderFilter(orderRange, rangeFilter)
-	}
 	return nil
 }
 

@@ -184,23 +184,30 @@ func preadAll(fd int, data []byte) (int, error) {
 
 // statFile looks at path under the location's disable_symlinks.
 func (r *Request) statFile(path string) (dir bool, oe *openError) {
-	links, from := r.symlinkRule(path)
-	var st unix.Stat_t
-	if links == "" {
-		if err := statEINTR(path, &st); err != nil {
-			return false, &openError{"stat()", err}
-		}
-		return st.Mode&unix.S_IFMT == unix.S_IFDIR, nil
-	}
-	fd, oe := openUnder(path, links, from)
+	st, oe := r.statPath(path)
 	if oe != nil {
 		return false, oe
 	}
+	return st.Mode&unix.S_IFMT == unix.S_IFDIR, nil
+}
+
+func (r *Request) statPath(path string) (st unix.Stat_t, oe *openError) {
+	links, from := r.symlinkRule(path)
+	if links == "" {
+		if err := statEINTR(path, &st); err != nil {
+			return st, &openError{"stat()", err}
+		}
+		return st, nil
+	}
+	fd, oe := openUnder(path, links, from)
+	if oe != nil {
+		return st, oe
+	}
 	defer unix.Close(fd)
 	if err := unix.Fstat(fd, &st); err != nil {
-		return false, &openError{"fstat()", err}
+		return st, &openError{"fstat()", err}
 	}
-	return st.Mode&unix.S_IFMT == unix.S_IFDIR, nil
+	return st, nil
 }
 
 func statEINTR(path string, st *unix.Stat_t) (err error) {
@@ -266,6 +273,10 @@ func openUnder(path, rule string, from int) (int, *openError) {
 		return -1, &openError{"open()", err}
 	}
 	rest := strings.TrimLeft(path[from:], "/")
+	final := flags
+	if strings.HasSuffix(rest, "/") {
+		final |= unix.O_DIRECTORY
+	}
 	for {
 		name, tail, more := strings.Cut(rest, "/")
 		if more && name == "" {
@@ -273,7 +284,7 @@ func openUnder(path, rule string, from int) (int, *openError) {
 			continue
 		}
 		more = more && strings.Trim(tail, "/") != ""
-		how := flags
+		how := final
 		if more {
 			how = walk
 		}

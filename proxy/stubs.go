@@ -15,17 +15,13 @@ type connZone struct{}
 
 func (c *compiler) zones() error { return nil }
 
-func compileRealIP(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileLimits(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileAccess(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileMirror(c *compiler, loc *location, l *nginxconf.Location) error   { return nil }
-func compileHeaders(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
-func compileFilters(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
-func compileServerRealIP(c *compiler, srv *virtualServer) error               { return nil }
-func (c *compiler) setMisc(d *nginxconf.RewriteOp) (rewriteOp, error) {
-	return nil, errAt(d.Pos, "not yet")
-}
-func (c *compiler) geoVar(g *nginxconf.Geo) error { return errAt(g.Pos, "not yet") }
+func compileRealIP(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
+func compileLimits(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
+func compileAccess(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
+func compileMirror(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
+func compileFilters(c *compiler, loc *location, l *nginxconf.Location) error { return nil }
+func compileServerRealIP(c *compiler, srv *virtualServer) error              { return nil }
+func (c *compiler) geoVar(g *nginxconf.Geo) error                            { return errAt(g.Pos, "not yet") }
 
 type syslogWriter struct{}
 
@@ -49,4 +45,5 @@ func (w *h1Writer) sendLimited(r *Request, p, tail []byte) rc { return failed }
 
 var _ = time.Now
 var _ luacompat.Request
+
 func compileEcho(c *compiler, loc *location, l *nginxconf.Location) error { return nil }
