@@ -38,7 +38,7 @@ func (w *Worker) log(L *lua.LState, level, first int, fname string) {
 		return
 	}
 	b := append([]byte(nil), "[lua] "...)
-	b = appendCaller(b, L)
+	b = w.appendCaller(b, L)
 	for i, n := first, L.GetTop(); i <= n; i++ {
 		// ngx.log counts its arguments after the level.
 		arg := i - first + 1
@@ -71,42 +71,18 @@ func (w *Worker) log(L *lua.LState, level, first int, fname string) {
 }
 
 // appendCaller appends "file:line: func(): " of the Lua function that called.
-func appendCaller(b []byte, L *lua.LState) []byte {
-	dbg, ok := L.GetStack(1)
+func (w *Worker) appendCaller(b []byte, L *lua.LState) []byte {
+	src, line, name, ok := w.vm.Caller(L)
 	if !ok {
-		return append(b, "?:0: "...)
-	}
-	fnv, err := L.GetInfo("nSlf", dbg, lua.LNil)
-	if err != nil {
-		return append(b, "?:0: "...)
-	}
-	fn, _ := fnv.(*lua.LFunction)
-	if fn == nil || fn.IsG {
 		return append(b, "[C]:-1: "...)
 	}
-	src := fn.Proto.SourceName
 	if i := strings.LastIndexAny(src, `/\`); i >= 0 {
 		src = src[i+1:]
 	}
-	b = append(b, src...)
-	b = append(b, ':')
-	b = strconv.AppendInt(b, int64(dbg.CurrentLine), 10)
-	b = append(b, ": "...)
-	if name := functionName(dbg.Name); name != "" && fn.Proto.LineDefined > 0 {
-		b = append(b, name...)
-		b = append(b, "(): "...)
+	b = append(append(b, src...), ':')
+	b = append(strconv.AppendInt(b, int64(line), 10), ": "...)
+	if name != "" {
+		b = append(append(b, name...), "(): "...)
 	}
 	return b
-}
-
-// functionName is the last part of the name that gopher-lua knows a call by,
-// as LuaJIT names it; "" for one without a name.
-func functionName(s string) string {
-	if s == "" || s == "?" || strings.ContainsAny(s, " <(") {
-		return ""
-	}
-	if i := strings.LastIndexAny(s, ".:"); i >= 0 {
-		s = s[i+1:]
-	}
-	return s
 }

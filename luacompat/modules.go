@@ -5,6 +5,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/cjson"
 )
 
 // coreVersion is the lua-resty-core release whose modules are offered.
@@ -48,6 +50,7 @@ func (w *Worker) openModules() error {
 	} {
 		w.vm.Preload(name, loader)
 	}
+	cjson.Register(w.vm, w.null)
 	for name, why := range map[string]string{
 		"ngx.pipe":            "child processes are not available to scripts",
 		"ngx.ocsp":            "OCSP is not available to scripts",

@@ -80,6 +80,7 @@ func (rt *Runtime) Init(ctx context.Context, s *Script) error {
 	rt.init = s
 	rt.mu.Unlock()
 	for _, w := range rt.workers {
+		w.addZones()
 		if err := w.runInit(ctx, s); err != nil {
 			return err
 		}
@@ -114,11 +115,13 @@ func (w *Worker) runInit(ctx context.Context, s *Script) error {
 //
 // See: https://github.com/openresty/lua-nginx-module#init_worker_by_lua
 func (rt *Runtime) InitWorker(ctx context.Context, s *Script) {
+	if s == nil {
+		return
+	}
 	for _, w := range rt.workers {
+		w.vm.Thaw()
+		w.runCycle(ctx, s, PhaseInitWorker, "init_worker_by_lua")
 		w.vm.Freeze()
-		if s != nil {
-			w.runCycle(ctx, s, PhaseInitWorker, "init_worker_by_lua")
-		}
 	}
 }
 

@@ -38,16 +38,22 @@ func (w *Worker) openShared() {
 	mt.RawSetString("__index", methods)
 	w.dictMT = mt
 
-	shared := w.table()
+	w.ngx.RawSetString("shared", w.table())
+	w.addZones()
+}
+
+// addZones gives ngx.shared the zones that were declared since.
+func (w *Worker) addZones() {
+	L := w.vm.Root()
+	shared := w.ngx.RawGetString("shared").(*lua.LTable)
 	for name, d := range w.rt.opts.Dicts.Zones() {
 		ud := L.NewUserData()
 		ud.Value = d
 		t := L.CreateTable(1, 0)
 		t.RawSetInt(1, ud)
-		t.Metatable = mt
+		t.Metatable = w.dictMT
 		shared.RawSetString(name, t)
 	}
-	w.ngx.RawSetString("shared", shared)
 }
 
 // dictArg is the dict that a method was called on.

@@ -125,6 +125,9 @@ func ToString(L *lua.LState, v lua.LValue) lua.LValue {
 	if fn, ok := L.GetMetaField(v, "__tostring").(*lua.LFunction); ok {
 		return call1(L, fn, v)
 	}
+	if ud, ok := v.(*lua.LUserData); ok && ud.Value == nil {
+		return lua.LString("userdata: NULL") // ngx.null
+	}
 	if fn, ok := v.(*lua.LFunction); ok && fn.IsG {
 		return lua.LString("function: builtin: " + fn.String()[len("function: "):])
 	}
