@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,6 +31,12 @@ func serveOnce(t *testing.T, dir, url string) string {
 	}
 	srv.Start()
 	defer srv.Stop()
+	defer func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(dir, "logs/error.log"))
+			t.Logf("error.log:\n%s", log)
+		}
+	}()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
 	resp, err := client.Get(url)
 	if err != nil {
