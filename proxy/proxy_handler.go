@@ -291,6 +291,7 @@ func statusOf(why ft) rc {
 //
 // See: ngx_http_upstream_next.
 func (st *upstreamState) next(r *Request, why ft) (again bool, c rc) {
+	st.stopSender()
 	st.count()
 	if st.peer != nil {
 		state := upstream.Failed
@@ -368,7 +369,7 @@ func (st *upstreamState) closeConn() {
 //
 // See: ngx_http_upstream_finalize_request.
 func (st *upstreamState) finalize(r *Request, _ rc) {
-	st.stopSender()
+	st.stopSender() // which may go back to watching the client
 	st.unwatch()
 	st.endTry(r)
 }
@@ -376,13 +377,13 @@ func (st *upstreamState) finalize(r *Request, _ rc) {
 // endTry is the part of finalize that is done as soon as the upstream's
 // response is complete, before the client has it all.
 func (st *upstreamState) endTry(r *Request) {
+	sent := st.stopSender()
 	if n := len(st.tries); n > 0 {
 		if t := &st.tries[n-1]; t.response < 0 && t.peer != "" {
 			t.response = st.sinceTry()
 			st.count()
 		}
 	}
-	sent := st.stopSender()
 	pool := (*upstream.Pool)(nil)
 	if st.group != nil {
 		pool = st.group.Pool
