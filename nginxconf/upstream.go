@@ -174,7 +174,7 @@ func (b *build) initUpstream(u *Upstream) error {
 	if primary == 0 {
 		return b.emergAt(u.Pos, `no servers in upstream "%s"`, u.Name)
 	}
-	if !u.Keepalive.Set {
+	if !u.Keepalive.Set && !u.Implicit { // nginx keeps no connections to an address that stands in proxy_pass
 		u.Keepalive.V = 32
 	}
 	if !u.KeepaliveRequests.Set {

@@ -122,7 +122,7 @@ func (b *build) include(n *Node) error {
 	}
 	for _, name := range names {
 		if contains(b.opened, name) {
-			return b.emerg(`include "%s" leads back to itself`, name)
+			return b.emerg(`include "%s" leads back to itself`, n.Args[0])
 		}
 		s, err := b.read(name)
 		if err != nil {
