@@ -70,6 +70,14 @@ func (h *respHead) clearEntity() {
 	h.headers.DelID(http1.HeaderETag)
 }
 
+// clearLength is for filters that change the body: neither its length nor
+// ranges of it are known any more.
+func (h *respHead) clearLength() {
+	h.contentLength = -1
+	h.headers.DelID(http1.HeaderContentLength)
+	h.clearRanges()
+}
+
 func (h *respHead) clearRanges() {
 	h.acceptRanges = false
 	h.headers.DelID(http1.HeaderAcceptRanges)

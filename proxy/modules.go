@@ -21,6 +21,7 @@ var locModules = []func(c *compiler, loc *location, l *nginxconf.Location) error
 	compileContent,
 	compileHeaders,
 	compileFilters,
+	compileEchoFilter,
 	compileLua,
 	compileAccessLog,
 }

@@ -85,6 +85,7 @@ type Request struct {
 	lua            any // luacompat's per-request state
 	luaReq         *luaRequest
 	luaTypeCleared bool
+	filterFinalized bool // a header filter replaced the response
 	luaFinalize    bool
 	bodyStageLua   *luaBodyStage
 	rawTaken       bool
@@ -116,7 +117,7 @@ type moduleState struct {
 	realipSet       bool
 	connLimits      []func()
 	authRequest     *Request
-	echoTimer       time.Time
+	echo            *echoState
 	mirror          bool
 }
 

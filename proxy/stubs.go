@@ -46,4 +46,3 @@ func (w *h1Writer) sendLimited(r *Request, p, tail []byte) rc { return failed }
 var _ = time.Now
 var _ luacompat.Request
 
-func compileEcho(c *compiler, loc *location, l *nginxconf.Location) error { return nil }
