@@ -124,7 +124,7 @@ func TestManyTimeouts(t *testing.T) {
 			defer wg.Done()
 			if i%3 == 0 {
 				s.SetReadTimeout(time.Minute)
-				stop := time.Now().Add(2500 * time.Millisecond)
+				stop := time.Now().Add(preciseTimeout + 500*time.Millisecond)
 				for time.Now().Before(stop) {
 					c.Write([]byte("x"))
 					if _, err := s.Fill(10); err != nil {

@@ -39,7 +39,7 @@ const (
 // direction is the readiness of a socket for reading or for writing.
 type direction struct {
 	state    atomic.Uint32
-	deadline atomic.Int64 // monotonic ns, 0: none
+	deadline atomic.Int64 // the poller's tick, 0: none
 	wake     chan struct{}
 	timer    *time.Timer
 }
@@ -61,27 +61,26 @@ func (d *direction) rouse() {
 	}
 }
 
-// expire wakes the waiter if its deadline has passed.
-func (d *direction) expire(now int64) (next int64) {
-	if d.state.Load() != dirWaiting {
+// expire wakes the waiter if its coarse deadline has come, and returns the
+// deadline if it has not.
+func (d *direction) expire(tick int64) (next int64) {
+	at := d.deadline.Load()
+	if at == 0 || d.state.Load() != dirWaiting {
 		return math.MaxInt64
 	}
-	at := d.deadline.Load()
-	switch {
-	case at == 0:
-		return math.MaxInt64
-	case at > now:
+	if at > tick {
 		return at
 	}
-	if d.state.CompareAndSwap(dirWaiting, dirTimedOut) {
-		d.wake <- struct{}{}
-	}
+	d.timeout()
 	return math.MaxInt64
 }
 
-var startTime = time.Now()
-
-func monotonic() int64 { return int64(time.Since(startTime)) }
+// timeout wakes the waiter, who checks whether it is really time.
+func (d *direction) timeout() {
+	if d.state.CompareAndSwap(dirWaiting, dirTimedOut) {
+		d.wake <- struct{}{}
+	}
+}
 
 // wait blocks until the direction is ready, the timeout is over, or the
 // socket is interrupted.
@@ -95,43 +94,67 @@ func (s *sock) wait(d *direction, timeout time.Duration) error {
 	if d.wake == nil {
 		d.wake = make(chan struct{}, 1)
 	}
-	var at int64
-	if timeout > 0 {
-		at = monotonic() + int64(timeout)
+	var tick int64
+	switch {
+	case timeout <= 0:
+	case timeout < preciseTimeout:
+		return s.waitPrecisely(d, timeout)
+	default:
+		// No clock is read: ticks go on while somebody counts on them.
+		tick = s.poller.tick.Load() + int64((timeout+scanInterval-1)/scanInterval) + 1
 	}
 	for {
-		d.deadline.Store(at)
+		d.deadline.Store(tick)
 		if !d.state.CompareAndSwap(dirIdle, dirWaiting) {
 			return nil // ready
 		}
 		if s.interrupted.Load() {
 			d.rouse()
 		}
-		precise := timeout > 0 && timeout < preciseTimeout
-		if precise {
-			if d.timer == nil {
-				d.timer = time.AfterFunc(timeout, func() { d.expire(monotonic()) })
-			} else {
-				d.timer.Reset(timeout)
-			}
-		} else if at != 0 {
-			s.poller.soonest(at)
+		if tick != 0 {
+			s.poller.soonest(tick)
 		}
 		<-d.wake
-		if precise {
-			d.timer.Stop()
-		}
 		switch {
 		case d.state.Load() == dirReady:
 			return nil
 		case s.interrupted.Load():
 			d.state.CompareAndSwap(dirTimedOut, dirIdle)
 			return s.interruption()
-		case d.state.CompareAndSwap(dirTimedOut, dirIdle) && at != 0:
-			if left := at - monotonic(); left <= 0 {
+		case d.state.CompareAndSwap(dirTimedOut, dirIdle) && tick != 0 && s.poller.tick.Load() >= tick:
+			return ErrTimeout
+		}
+	}
+}
+
+// waitPrecisely is wait with a timer of the direction's own.
+func (s *sock) waitPrecisely(d *direction, timeout time.Duration) error {
+	d.deadline.Store(0)
+	end := time.Now().Add(timeout)
+	for {
+		if !d.state.CompareAndSwap(dirIdle, dirWaiting) {
+			return nil
+		}
+		if s.interrupted.Load() {
+			d.rouse()
+		}
+		if d.timer == nil {
+			d.timer = time.AfterFunc(timeout, d.timeout)
+		} else {
+			d.timer.Reset(timeout)
+		}
+		<-d.wake
+		d.timer.Stop()
+		switch {
+		case d.state.Load() == dirReady:
+			return nil
+		case s.interrupted.Load():
+			d.state.CompareAndSwap(dirTimedOut, dirIdle)
+			return s.interruption()
+		case d.state.CompareAndSwap(dirTimedOut, dirIdle):
+			// The timer of an earlier wait may have been late.
+			if timeout = time.Until(end); timeout <= 0 {
 				return ErrTimeout
-			} else {
-				timeout = time.Duration(left)
 			}
 		}
 	}
@@ -184,7 +207,8 @@ type poller struct {
 	gens atomic.Int32
 
 	chunks [1024]atomic.Pointer[pollChunk] // by fd
-	next   atomic.Int64                    // no coarse deadline is earlier
+	tick   atomic.Int64                    // grows every scanInterval while deadlines exist
+	next   atomic.Int64                    // no deadline is earlier
 	scan   sync.Mutex                      // held to start the scanner
 	active bool                            // the scanner runs
 }
@@ -396,8 +420,8 @@ func (p *poller) scanner() {
 	defer t.Stop()
 	for {
 		<-t.C
-		now := monotonic()
-		if p.next.Load() > now {
+		tick := p.tick.Add(1)
+		if p.next.Load() > tick {
 			if p.next.Load() != math.MaxInt64 {
 				continue
 			}
@@ -421,7 +445,7 @@ func (p *poller) scanner() {
 			}
 			for j := range c {
 				if s := c[j].Load(); s != nil {
-					soonest = min(soonest, s.r.expire(now), s.w.expire(now))
+					soonest = min(soonest, s.r.expire(tick), s.w.expire(tick))
 				}
 			}
 		}
