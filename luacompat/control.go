@@ -195,6 +195,6 @@ func (h *handler) aborted(st *reqState) {
 // logThread logs what ended a light thread, unless it ended by itself.
 func (h *handler) logThread(err error) {
 	if e, ok := err.(*vm.Error); ok {
-		h.req.Log(logErr, "lua user thread aborted: runtime error: "+withTrace(e))
+		h.req.Log(logErr, "lua user thread aborted: runtime error: "+withThreads(e))
 	}
 }

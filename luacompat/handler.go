@@ -2,6 +2,7 @@ package luacompat
 
 import (
 	"context"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -115,7 +116,7 @@ func (h *handler) faulted(e *vm.Error) (Outcome, error) {
 		h.req.Log(logErr, "failed to run "+phaseContexts[h.phase]+": "+withTrace(e))
 		return Outcome{Kind: ExitStatus, Status: ngxError}, err
 	}
-	h.req.Log(logErr, "lua entry thread aborted: runtime error: "+withTrace(e))
+	h.req.Log(logErr, "lua entry thread aborted: runtime error: "+withThreads(e))
 	if h.req.HeaderSent() {
 		return Outcome{Kind: ExitStatus, Status: ngxError}, err
 	}
@@ -128,6 +129,14 @@ func withTrace(e *vm.Error) string {
 		return e.Msg
 	}
 	return e.Msg + "\n" + e.Traceback
+}
+
+// withThreads is withTrace in the form of ngx_lua's light threads.
+func withThreads(e *vm.Error) string {
+	if rest, ok := strings.CutPrefix(e.Traceback, "stack traceback:"); ok {
+		return e.Msg + "\nstack traceback:\ncoroutine 0:" + rest
+	}
+	return withTrace(e)
 }
 
 // sendEOF ends the response, sending the header first where needed.

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"huidu/luacompat/resty/redis/link"
 	"huidu/luacompat/vm"
 )
 
@@ -29,6 +30,7 @@ type Runtime struct {
 	exit    *Script
 	files   map[string]*loadedFile
 	ring    logRing
+	hub     *link.Hub
 }
 
 // New makes the VMs of a configuration. init_by_lua has not run yet.
@@ -56,6 +58,7 @@ func New(o Options) (*Runtime, error) {
 	}
 	rt := &Runtime{opts: o, started: o.Now(), files: map[string]*loadedFile{}}
 	rt.ring.filter = logDebug
+	rt.hub = rt.newHub()
 	rt.ctx, rt.cancel = context.WithCancel(context.Background())
 	for i := range o.Workers {
 		w, err := rt.newWorker(i)
@@ -204,6 +207,7 @@ func (rt *Runtime) closeVMs() {
 	for _, w := range rt.workers {
 		w.close()
 	}
+	rt.hub.Close()
 }
 
 // defaultPackagePath is LuaJIT's, as OpenResty's packages have it.

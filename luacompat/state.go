@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"huidu/luacompat/socket"
 	"huidu/luacompat/vm"
 )
 
@@ -16,14 +17,12 @@ type reqState struct {
 	ctx *lua.LTable // ngx.ctx
 	own *Worker     // a VM of its own, with lua_code_cache off
 
-	onAbort   *vm.Task // light thread that ngx.on_abort registered
 	abortFn   *lua.LFunction
 	rawSocket bool
 	noAbort   int // subrequests under way
 	seenBody  bool
 	bodyBuild bool // between init_body and finish_body
-	headers   []Header
-	headersOK bool
+	sockets   socket.Set
 }
 
 var statePool = sync.Pool{New: func() any { return new(reqState) }}
@@ -126,9 +125,11 @@ func (rt *Runtime) Release(state any) {
 	if !ok || st == nil {
 		return
 	}
+	st.sockets.CloseAll()
 	if st.own != nil {
 		st.own.close()
 	}
-	*st = reqState{}
+	st.w, st.ctx, st.own, st.abortFn = nil, nil, nil, nil
+	st.rawSocket, st.seenBody, st.bodyBuild, st.noAbort = false, false, false, 0
 	statePool.Put(st)
 }

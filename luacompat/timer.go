@@ -208,7 +208,7 @@ func (ts *timers) start(due []*timer, premature bool) {
 // its light threads is gone.
 func (h *handler) timerEnded(err error, release func()) {
 	if e, ok := err.(*vm.Error); ok {
-		h.req.Log(logErr, "lua entry thread aborted: runtime error: "+withTrace(e))
+		h.req.Log(logErr, "lua entry thread aborted: runtime error: "+withThreads(e))
 	}
 	if err != nil {
 		h.stopThreads(nil)

@@ -103,5 +103,6 @@ func (w *Worker) open() error {
 	w.openThread()
 	w.openTimer()
 	w.openMisc()
+	w.openNet()
 	return w.openModules()
 }
