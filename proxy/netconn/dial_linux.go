@@ -97,7 +97,10 @@ func (d *Dialer) prepare(s *sock, family int) error {
 		unix.SetsockoptInt(s.fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	}
 	_, sa := toSockaddr(local.AddrPort())
-	return os.NewSyscallError("bind", unix.Bind(s.fd, sa))
+	if err := unix.Bind(s.fd, sa); err != nil {
+		return &net.OpError{Op: "dial", Net: "tcp", Source: local, Err: os.NewSyscallError("bind", err)}
+	}
+	return nil
 }
 
 // connected waits for the outcome of a connect in progress.
