@@ -191,6 +191,9 @@ func (c *conn) conclude(r *Request, buf *netconn.Buffer) connEnd {
 	if r.loc.conf.Core.PostAction.V != "" {
 		r.postAction()
 	}
+	if o := &r.out; o.contentLength > 0 && !r.headerOnly && r.conn.w.started && r.bodyBytes() < o.contentLength {
+		r.keepalive = false // shorter than promised: the client must not wait for more
+	}
 	end := connClose
 	switch {
 	case r.outFailed:

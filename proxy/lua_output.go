@@ -104,6 +104,9 @@ func (q *luaRequest) SetRespHeader(name string, values []string) error {
 	switch http1.LookupHeader(name) {
 	case http1.HeaderContentType:
 		r.luaTypeCleared = len(values) == 0
+		if n := len(values); n > 0 {
+			first = values[n-1] // the last of several wins
+		}
 		o.setType(first)
 		if first != "" {
 			o.parseCharset()
@@ -112,9 +115,14 @@ func (q *luaRequest) SetRespHeader(name string, values []string) error {
 	case http1.HeaderContentLength:
 		o.headers.DelID(http1.HeaderContentLength)
 		o.contentLength = -1
-		if n, err := strconv.ParseInt(first, 10, 64); err == nil && n >= 0 {
-			o.contentLength = n
+		if first == "" {
+			return nil
 		}
+		n, err := strconv.ParseInt(first, 10, 64)
+		if err != nil || n < 0 {
+			return errors.New("failed to set header content-length (error: -1)")
+		}
+		o.contentLength = n
 		return nil
 	case http1.HeaderLastModified:
 		o.lastModified = -1

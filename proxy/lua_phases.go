@@ -174,7 +174,7 @@ func (r *Request) luaLog() {
 
 // luaHeaderFilter runs header_filter_by_lua and arms body_filter_by_lua.
 func luaHeaderFilter(r *Request) rc {
-	if s := r.loc.headerFilterBy; s != nil {
+	if s := r.loc.headerFilterBy; s != nil && !r.luaFinalize {
 		out, err := s.Run(r.context(), luacompat.PhaseHeaderFilter, r.forLua())
 		if err != nil {
 			return failed
@@ -193,9 +193,10 @@ func luaHeaderFilter(r *Request) rc {
 	return ok
 }
 
-// luaBodyStage runs body_filter_by_lua on every piece of the body.
+// luaBodyStage runs body_filter_by_lua on every piece of the body. What
+// follows a piece that the script called the last is dropped; a last piece
+// that the script called an ordinary one leaves the response unfinished.
 type luaBodyStage struct {
-	next   int
 	chunk  []byte
 	isLast bool
 	seen   bool
@@ -203,29 +204,24 @@ type luaBodyStage struct {
 
 func (s *luaBodyStage) filter(r *Request, next int, p []byte, fl outFlag) rc {
 	if s.seen {
-		if fl&last == 0 {
-			return ok
-		}
+		return ok
 	}
 	s.chunk, s.isLast = p, fl&(last|lastInSub) != 0
+	outer := r.bodyStageLua
 	r.bodyStageLua = s
 	_, err := r.loc.bodyFilterBy.Run(r.context(), luacompat.PhaseBodyFilter, r.forLua())
-	r.bodyStageLua = nil
+	r.bodyStageLua = outer
 	if err != nil {
 		return failed
 	}
-	out := fl &^ last
-	if s.isLast && !s.seen {
-		s.seen = true
-		out |= fl & last
-		if fl&last == 0 {
-			out |= last
+	s.seen = s.isLast
+	if s.isLast {
+		fl |= last
+	} else {
+		if fl&last != 0 {
+			r.keepalive = false
 		}
-	} else if fl&last != 0 && !s.isLast {
-		out &^= last
+		fl &^= last | lastInSub
 	}
-	if s.seen && fl&last != 0 && out&last == 0 && !s.isLast {
-		return ok
-	}
-	return r.passBody(next, s.chunk, out)
+	return r.passBody(next, s.chunk, fl)
 }

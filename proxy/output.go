@@ -55,7 +55,7 @@ func (r *Request) sendHeader() rc {
 	}
 	for _, f := range r.loc.headerFilters {
 		if c := f(r); c != ok && c != declined {
-			if c < 300 {
+			if c < 300 && c != 201 && c != 204 {
 				return c
 			}
 			return r.filterFinalize(c)
@@ -83,6 +83,7 @@ func (r *Request) sendHeader() rc {
 func (r *Request) filterFinalize(status rc) rc {
 	r.out.clean()
 	r.stages = r.stages[:0]
+	r.filterFinalized, r.keepalive = true, false
 	c := r.specialResponse(status)
 	if c == restart || c == failed {
 		return c

@@ -280,6 +280,7 @@ func (r *Request) namedLocation(name string) rc {
 // internal redirect; variables and captures stay.
 func (r *Request) clearModules() {
 	r.releaseLua()
+	r.luaFinalize = false
 	r.stages = r.stages[:0]
 	limits := r.modules
 	r.modules = moduleState{limitReqStatus: limits.limitReqStatus, limitConnStatus: limits.limitConnStatus,

@@ -53,18 +53,20 @@ func (sr *Request) endSubrequest() {
 
 // captureWriter collects a subrequest's response in memory.
 type captureWriter struct {
-	body   bytes.Buffer
-	failed bool
+	body  bytes.Buffer
+	whole bool // the last piece has come
 }
 
 func (w *captureWriter) sendHead(*Request) rc { return ok }
 
-func (w *captureWriter) write(_ *Request, p []byte, _ outFlag) rc {
+func (w *captureWriter) write(_ *Request, p []byte, fl outFlag) rc {
+	w.whole = w.whole || fl&last != 0
 	w.body.Write(p)
 	return ok
 }
 
 func (w *captureWriter) writeFile(r *Request, f *os.File, off, n int64, fl outFlag) rc {
+	w.whole = w.whole || fl&last != 0
 	start := w.body.Len()
 	w.body.Grow(int(n))
 	b := w.body.AvailableBuffer()[:n]
@@ -149,7 +151,7 @@ func (r *Request) runCapture(sr *Request, out *luacompat.CaptureResponse) {
 	sr.run()
 	out.Status = sr.captureStatus()
 	out.Body = w.body.Bytes()
-	out.Truncated = sr.outFailed
+	out.Truncated = sr.outFailed || !w.whole && !sr.headerOnly && sr.headerSent
 	for i := range sr.out.headers {
 		h := &sr.out.headers[i]
 		out.Headers = append(out.Headers, luacompat.Header{Key: sr.own(h.Key), Value: sr.own(h.Value)})
