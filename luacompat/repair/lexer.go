@@ -190,7 +190,7 @@ func (lx *lexer) scan() token {
 			if sep == -1 {
 				return lx.char(1)
 			}
-			lx.fail(src[start:start-sep-1], "invalid long string delimiter")
+			lx.fail(src[start:start-sep], "invalid long string delimiter")
 		case c == '"' || c == '\'':
 			return lx.quoted(c)
 		case c == '.':

@@ -33,7 +33,7 @@ func stringFormat(L *lua.LState) int {
 		b = append(b, f[:i]...)
 		f = f[i+1:]
 		if f == "" {
-			L.RaiseError("invalid option '%%' to 'format'")
+			L.RaiseError("%s", "invalid option '%' to 'format'")
 		}
 		if f[0] == '%' {
 			b = append(b, '%')

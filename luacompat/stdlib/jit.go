@@ -13,7 +13,9 @@ import (
 func openJIT(L *lua.LState) {
 	nothing := func(*lua.LState) int { return 0 }
 	t := Table(L, []Func{
+		{"attach", nothing},
 		{"on", nothing},
+		{"security", func(L *lua.LState) int { L.Push(intValues[0]); return 1 }},
 		{"off", nothing},
 		{"flush", nothing},
 		{"status", func(L *lua.LState) int { L.Push(lua.LFalse); return 1 }},

@@ -53,7 +53,6 @@ func openMath(L *lua.LState) {
 	})
 	t.RawSetString("pi", lua.LNumber(math.Pi))
 	t.RawSetString("huge", lua.LNumber(math.Inf(1)))
-	t.RawSetString("mod", t.RawGetString("fmod"))
 	r := newRandom()
 	t.RawSetString("random", L.NewFunction(r.random))
 	t.RawSetString("randomseed", L.NewFunction(r.randomseed))

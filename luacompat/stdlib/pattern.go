@@ -107,7 +107,7 @@ func (m *matcher) classEnd(p int) int {
 	switch c {
 	case '%':
 		if p >= len(m.pat) {
-			m.L.RaiseError("malformed pattern (ends with '%%')")
+			m.L.RaiseError("%s", "malformed pattern (ends with '%')")
 		}
 		return p + 1
 	case '[':
@@ -218,7 +218,7 @@ func (m *matcher) run(s, p int) int {
 				case c == 'f':
 					p += 2
 					if p >= len(pat) || pat[p] != '[' {
-						m.L.RaiseError("missing '[' after '%%f' in pattern")
+						m.L.RaiseError("%s", "missing '[' after '%f' in pattern")
 					}
 					ep := m.classEnd(p)
 					var prev, cur byte
@@ -291,7 +291,11 @@ func (m *matcher) maxExpand(s, p, ep int) int {
 	if ep+1 == len(m.pat) {
 		return s + i
 	}
+	next, literal := m.literal(ep + 1)
 	for ; i >= 0; i-- {
+		if literal && (s+i >= len(src) || src[s+i] != next) {
+			continue
+		}
 		if e := m.match(s+i, ep+1); e >= 0 {
 			return e
 		}
@@ -299,8 +303,41 @@ func (m *matcher) maxExpand(s, p, ep int) int {
 	return -1
 }
 
+// literal tells whether the pattern goes on at p with a plain character that must
+// be there: positions without it need no try.
+func (m *matcher) literal(p int) (byte, bool) {
+	if p >= len(m.pat) {
+		return 0, false
+	}
+	c := m.pat[p]
+	if classes[c]&(clAlpha|clDigit) == 0 && c != ' ' && c != ',' && c != '=' && c != ':' && c != ';' &&
+		c != '/' && c != '&' && c != '"' && c != '\'' && c != '<' && c != '>' && c != '_' && c != '\n' && c != '|' {
+		return 0, false
+	}
+	if p+1 < len(m.pat) {
+		switch m.pat[p+1] {
+		case '*', '?', '-':
+			return 0, false
+		}
+	}
+	return c, true
+}
+
 func (m *matcher) minExpand(s, p, ep int) int {
+	next, literal := m.literal(ep + 1)
 	for {
+		if literal {
+			// Walk over what this item takes up to where the next may match.
+			for s < len(m.src) && m.src[s] != next {
+				if !m.single(s, p, ep) {
+					return -1
+				}
+				s++
+			}
+			if s >= len(m.src) {
+				return -1
+			}
+		}
 		if e := m.match(s, ep+1); e >= 0 {
 			return e
 		}

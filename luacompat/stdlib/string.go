@@ -26,7 +26,6 @@ func openString(L *lua.LState) {
 		{"sub", stringSub},
 		{"upper", stringUpper},
 	})
-	t.RawSetString("gfind", t.RawGetString("gmatch"))
 	Register(L, "string", t)
 	mt := L.CreateTable(0, 8)
 	mt.RawSetString("__index", t)
@@ -291,7 +290,7 @@ func stringGsub(L *lua.LState) int {
 		repl = nil
 	case *lua.LTable, *lua.LFunction:
 	default:
-		return TypeError(L, 3, "string/function/table")
+		return ArgError(L, 3, "string/function/table expected")
 	}
 	max := OptInt(L, 4, len(s)+1)
 	anchor := pat != "" && pat[0] == '^'

@@ -35,6 +35,8 @@ type coro struct {
 	th     *thread // innermost thread while suspended
 	L      *lua.LState
 
+	last []frame // where it failed
+
 	xfer  []lua.LValue // arguments or results on their way
 	err   error        // of a finished body
 	next  func() (struct{}, bool)
@@ -127,7 +129,7 @@ func (c *coro) body(yield func(struct{}) bool) {
 	}
 	n := len(c.xfer)
 	c.xfer = c.xfer[:0]
-	err := v.call(th, nil, n, v.catch)
+	err := v.call(th, nil, n, c.hook)
 	if err != nil {
 		if _, ok := err.(*lua.ApiError); !ok {
 			err = &lua.ApiError{Type: lua.ApiErrorRun, Object: lua.LString(err.Error())}
@@ -142,12 +144,23 @@ func (c *coro) body(yield func(struct{}) bool) {
 	v.putThread(th)
 }
 
+// hook sees the error that ends c and keeps its stack for debug.traceback.
+func (c *coro) hook(L *lua.LState) {
+	e := c.v.errorValue(L)
+	if e != c.v.unwindValue {
+		c.v.walk(L, func(f frame) bool {
+			c.last = append(c.last, f)
+			return len(c.last) < 100
+		})
+	}
+	c.v.raise(e, "")
+}
+
 // suspend is yield inside c: it returns when c is resumed, with the arguments in
 // c.xfer. When the coroutine is abandoned it unwinds.
 func (v *VM) suspend(L *lua.LState, c *coro) {
 	t := v.cur
 	c.th, c.L = t.th, t.L
-	depth := t.depth
 	if !c.yield(struct{}{}) {
 		// Stopped: run nothing more of it but the way out.
 		t = v.cur
@@ -155,7 +168,6 @@ func (v *VM) suspend(L *lua.LState, c *coro) {
 		v.unwind = &Unwind{Reason: ErrKilled}
 		v.Throw(L, v.unwindValue)
 	}
-	_ = depth
 }
 
 // own puts c on the list of what t must end.

@@ -28,7 +28,9 @@ func (v *VM) openDebug() {
 		"sethook":      func(*lua.LState) int { return 0 },
 		"setmetatable": debugSetmetatable,
 		"setupvalue":   debugSetupvalue,
+		"setlocal":     v.debugSetlocal,
 		"traceback":    v.debugTraceback,
+		"upvaluejoin":  debugUpvaluejoin,
 		"upvalueid":    debugUpvalueid,
 	} {
 		t.RawSetString(name, L.NewFunction(fn))
@@ -51,7 +53,9 @@ func (v *VM) framesOf(L *lua.LState, th *lua.LState) []frame {
 	c := v.coroOf(th)
 	t := v.cur
 	switch {
-	case c == nil || c.status == dead && c.task == nil:
+	case c == nil:
+	case c.status == dead:
+		return c.last
 	case c == t.co || c == t.id && t.co == nil:
 		v.walk(L, add)
 	case c.status == suspended && c.L != nil:
@@ -85,7 +89,7 @@ func (v *VM) debugTraceback(L *lua.LState) int {
 		L.Push(msg)
 		return 1
 	}
-	if msg == lua.LNil && L.GetTop() > arg && th == nil {
+	if msg == lua.LNil && L.GetTop() > arg {
 		L.Push(lua.LNil)
 		return 1
 	}
@@ -219,6 +223,33 @@ func (v *VM) debugGetlocal(L *lua.LState) int {
 	L.Push(lua.LString(name))
 	L.Push(val)
 	return 2
+}
+
+func (v *VM) debugSetlocal(L *lua.LState) int {
+	dbg, ok := L.GetStack(stdlib.Int(L, 1))
+	if !ok {
+		return stdlib.ArgError(L, 1, "level out of range")
+	}
+	if name := L.SetLocal(dbg, stdlib.Int(L, 2), stdlib.Any(L, 3)); name != "" {
+		L.Push(lua.LString(name))
+		return 1
+	}
+	L.Push(lua.LNil)
+	return 1
+}
+
+// debugUpvaluejoin makes an upvalue of one closure refer to that of another.
+func debugUpvaluejoin(L *lua.LState) int {
+	to, n := stdlib.Fn(L, 1), stdlib.Int(L, 2)
+	from, m := stdlib.Fn(L, 3), stdlib.Int(L, 4)
+	if n < 1 || n > len(to.Upvalues) {
+		return stdlib.ArgError(L, 2, "invalid upvalue index")
+	}
+	if m < 1 || m > len(from.Upvalues) {
+		return stdlib.ArgError(L, 4, "invalid upvalue index")
+	}
+	to.Upvalues[n-1] = from.Upvalues[m-1]
+	return 0
 }
 
 func debugGetmetatable(L *lua.LState) int {

@@ -75,7 +75,7 @@ func (v *VM) moveResults(L *lua.LState, th *thread, ok bool) int {
 func (v *VM) baseXpcall(L *lua.LState) int {
 	n := L.GetTop()
 	if n < 2 {
-		return ArgError(L, 2, "xpcall", "value expected")
+		return ArgError(L, n+1, "xpcall", "value expected")
 	}
 	handler := L.Get(2)
 	th := v.enter(L, L.Get(1))

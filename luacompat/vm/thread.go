@@ -72,6 +72,7 @@ func (v *VM) call(th, up *thread, nargs int, hook func(*lua.LState)) error {
 	}
 	v.nextHook = hook
 	err := th.L.PCall(nargs+1, lua.MultRet, nil)
+	v.raising = false
 	t.depth--
 	t.th, t.L = savedTh, savedL
 	return err
@@ -87,7 +88,6 @@ func (v *VM) trampoline(L *lua.LState) int {
 		if !done && !v.raising {
 			v.goPanic(L, recover())
 		}
-		v.raising = false
 	}()
 	L.Call(L.GetTop()-1, lua.MultRet)
 	done = true
