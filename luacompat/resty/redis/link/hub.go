@@ -309,7 +309,7 @@ func (e *Refusal) Error() string { return e.Text }
 // open makes a link and gives it its identity. A *Refusal is Redis's answer
 // to AUTH or SELECT.
 func (t *target) open(ctx context.Context, id identity, connect, read time.Duration) (*link, error) {
-	l := t.spare()
+	l := t.spare(id.authed)
 	if l == nil {
 		conn, err := t.dial(ctx, connect)
 		if err != nil {
@@ -363,17 +363,20 @@ func (l *link) expectOK(ctx context.Context, q *Request, send, read time.Duratio
 	return nil
 }
 
-// spare takes an idle connection without authentication, or nil.
-func (t *target) spare() *link {
+// spare takes an idle connection without authentication, or nil. When none
+// follows, the connection must be young: Redis may have been given a password.
+func (t *target) spare(authFollows bool) *link {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n := len(t.spares); n > 0; n = len(t.spares) {
 		l := t.spares[n-1]
 		t.spares[n-1] = nil
 		t.spares = t.spares[:n-1]
-		if l.alive(time.Now()) {
+		now := time.Now()
+		if (authFollows || now.Sub(l.born) < renewAfter) && l.alive(now) {
 			return l
 		}
+		l.close()
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ type link struct {
 	conn net.Conn
 	raw  syscall.RawConn // nil where the kernel cannot be asked
 
+	born    time.Time
 	mu      sync.Mutex
 	out     []byte // queued, to be written
 	spare   []byte
@@ -72,7 +73,8 @@ var calls = sync.Pool{New: func() any {
 }}
 
 func newLink(conn net.Conn) *link {
-	l := &link{conn: conn, used: time.Now()}
+	now := time.Now()
+	l := &link{conn: conn, born: now, used: now}
 	l.in.src = (*linkReader)(l)
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()

@@ -36,6 +36,9 @@ func (q *Request) Command(words ...string) {
 // Len is the number of commands.
 func (q *Request) Len() int { return q.n }
 
+// Size is the number of bytes.
+func (q *Request) Size() int { return len(q.buf) }
+
 // Append adds the commands of r.
 func (q *Request) Append(r *Request) {
 	q.buf = append(q.buf, r.buf...)

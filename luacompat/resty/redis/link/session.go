@@ -38,6 +38,36 @@ func (h *Hub) ConnectInto(ctx context.Context, s *Session, k Target, conf *tls.C
 	return err
 }
 
+// ConnectNow is ConnectInto where nothing needs to be waited for; false leaves
+// it undone.
+func (h *Hub) ConnectNow(s *Session, k Target) bool {
+	h.mu.Lock()
+	t := h.targets[k]
+	h.mu.Unlock()
+	if t == nil || !t.reachable(time.Now()) {
+		return false
+	}
+	*s = Session{t: t}
+	return true
+}
+
+// AuthNow is Auth where Redis has accepted the password just now; false
+// leaves it undone.
+func (s *Session) AuthNow(user, pass string, hasUser bool) bool {
+	if s.own != nil {
+		return false
+	}
+	id := s.id
+	id.authed, id.user, id.pass, id.hasUser = true, user, pass, hasUser
+	now := time.Now()
+	l := s.t.find(id, now)
+	if l == nil || time.Duration(now.UnixNano()-l.verified.Load()) >= renewAfter {
+		return false
+	}
+	s.id, s.shared = id, l
+	return true
+}
+
 // Pinned reports whether the session has a connection of its own.
 func (s *Session) Pinned() bool { return s.own != nil }
 
@@ -98,6 +128,28 @@ func (l *shared) verify(ctx context.Context, id identity, now time.Time, to Time
 	return nil
 }
 
+// fresh returns the link of an identity for a session that has none, which is
+// one without authentication. What Redis allows there may change, too, when a
+// password is set; so such a link is young for every new session.
+func (t *target) fresh(ctx context.Context, id identity, to Timeouts) (*shared, error) {
+	now := time.Now()
+	l := t.find(id, now)
+	if l == nil {
+		return t.make(ctx, id, to.Connect, to.Read)
+	}
+	age := time.Duration(now.UnixNano() - l.verified.Load())
+	if age < renewAfter {
+		return l, nil
+	}
+	if !l.renewing.CompareAndSwap(false, true) && age < trustFor {
+		return l, nil
+	}
+	t.mu.Lock()
+	t.drop(id, l) // make finds none, or a successor
+	t.mu.Unlock()
+	return t.make(ctx, id, to.Connect, to.Read)
+}
+
 // Select changes the database; a *Refusal is Redis's answer.
 func (s *Session) Select(ctx context.Context, db int, to Timeouts) error {
 	if db == s.id.db && s.own == nil {
@@ -142,10 +194,8 @@ func (s *Session) Do(ctx context.Context, q *Request, to Timeouts) (*Result, err
 	l := s.shared
 	if l == nil {
 		var err error
-		if l = s.t.find(s.id, time.Now()); l == nil {
-			if l, err = s.t.make(ctx, s.id, to.Connect, to.Read); err != nil {
-				return nil, err
-			}
+		if l, err = s.t.fresh(ctx, s.id, to); err != nil {
+			return nil, err
 		}
 		s.shared = l
 	}
@@ -160,6 +210,13 @@ func (s *Session) Send(q *Request, to Timeouts) error { return s.own.send(q, to.
 func (s *Session) Receive(ctx context.Context, to Timeouts) (Reply, error) {
 	return s.own.receive(ctx, to.Read)
 }
+
+// Unread reports whether the session's own connection holds data that nobody
+// has read.
+func (s *Session) Unread() bool { return s.own != nil && s.own.in.buffered() > 0 }
+
+// Closer returns what closes the session's own connection, from any goroutine.
+func (s *Session) Closer() func() { return s.own.close }
 
 // Close ends the session.
 func (s *Session) Close() {

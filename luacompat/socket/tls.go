@@ -1,0 +1,86 @@
+package socket
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// pools caches the certificates of lua_ssl_trusted_certificate files.
+var pools sync.Map // file name -> *x509.CertPool
+
+// TLSConfig is the client side of an sslhandshake. With verify, the peer must
+// prove itself with a chain to lua_ssl_trusted_certificate; the name is
+// checked when it is given.
+//
+// See: https://github.com/openresty/lua-nginx-module#tcpsocksslhandshake
+func (c *Conf) TLSConfig(serverName string, verify bool) (*tls.Config, error) {
+	conf := &tls.Config{ServerName: serverName, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}
+	if !verify {
+		return conf, nil
+	}
+	roots := x509.NewCertPool()
+	if f := c.TrustedCertificate; f != "" {
+		if p, ok := pools.Load(f); ok {
+			roots = p.(*x509.CertPool)
+		} else {
+			pem, err := os.ReadFile(f)
+			if err != nil {
+				return nil, fmt.Errorf("read trusted certificates: %w", err)
+			}
+			roots.AppendCertsFromPEM(pem)
+			pools.Store(f, roots)
+		}
+	}
+	conf.VerifyConnection = func(s tls.ConnectionState) error {
+		return verifyPeer(s, serverName, roots)
+	}
+	return conf, nil
+}
+
+// verifyError is a certificate that did not hold, in OpenSSL's words.
+type verifyError struct{ msg string }
+
+func (e *verifyError) Error() string { return e.msg }
+
+// verifyPeer checks the chain and the name as ngx_lua does after the
+// handshake.
+func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool) error {
+	inter := x509.NewCertPool()
+	for _, c := range s.PeerCertificates[1:] {
+		inter.AddCert(c)
+	}
+	leaf := s.PeerCertificates[0]
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: inter}); err != nil {
+		var expired x509.CertificateInvalidError
+		switch {
+		case errors.As(err, &expired) && expired.Reason == x509.Expired:
+			return &verifyError{"10: certificate has expired"}
+		case len(s.PeerCertificates) == 1 && leaf.CheckSignatureFrom(leaf) == nil:
+			return &verifyError{"18: self-signed certificate"}
+		case len(s.PeerCertificates) > 1:
+			return &verifyError{"19: self-signed certificate in certificate chain"}
+		}
+		return &verifyError{"20: unable to get local issuer certificate"}
+	}
+	if name != "" && leaf.VerifyHostname(name) != nil {
+		return &verifyError{"certificate host mismatch"}
+	}
+	return nil
+}
+
+// HandshakeWords is a failed handshake as ngx_lua names it.
+func HandshakeWords(err error) string {
+	var v *verifyError
+	if errors.As(err, &v) {
+		return v.msg
+	}
+	switch w := Words(err); w {
+	case "timeout", "closed":
+		return w
+	}
+	return "handshake failed"
+}
