@@ -268,10 +268,14 @@ func (p *poller) run(raw syscall.RawConn) {
 	events := make([]unix.EpollEvent, 256)
 	n := 0
 	take := func(fd uintptr) bool {
-		r, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd,
-			uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-		n = int(r)
-		return errno == 0 && n > 0
+		for {
+			r, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd,
+				uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+			if errno != unix.EINTR {
+				n = int(r)
+				return errno == 0 && n > 0
+			}
+		}
 	}
 	for {
 		if err := raw.Read(take); err != nil {
