@@ -29,7 +29,7 @@ func Compile(cfg *nginxconf.Config, opts *Options) (rt *Router, err error) {
 		return rt, nil
 	}
 	c := &compiler{rt: rt, http: cfg.HTTP}
-	for _, step := range []func() error{c.declareVars, c.upstreams, c.zones, c.luaRuntime, c.httpLevel, c.servers, c.listens, c.luaScripts} {
+	for _, step := range []func() error{c.declareVars, c.upstreams, c.zones, c.luaRuntime, c.balancerScripts, c.httpLevel, c.servers, c.listens, c.luaScripts} {
 		if err := step(); err != nil {
 			return rt, err
 		}

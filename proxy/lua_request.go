@@ -214,6 +214,9 @@ func (q *luaRequest) Log(level int, msg string) {
 	el.line(lv, func(b []byte) []byte {
 		b = r.logPrefix(b)
 		b = append(b, msg...)
+		if r.up != nil && r.up.balancer.running {
+			b = append(b, " while connecting to upstream"...)
+		}
 		return r.logContext(b)
 	})
 }

@@ -139,7 +139,7 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 			return c
 		}
 	}
-	st.conn.SetReadTimeout(st.conf.readTimeout)
+	st.conn.SetReadTimeout(st.readTimeout)
 	rate := newReadRate(st, r)
 	var sp *spool
 	if st.buffering {

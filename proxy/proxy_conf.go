@@ -59,8 +59,6 @@ type proxyConf struct {
 	store           *value
 	storeOn         bool
 	storeAccess     string
-
-	balancerBy func(r *Request, st *upstreamState) rc // balancer_by_lua; nil: none
 }
 
 // proxyVars is what proxy_pass's URL says.

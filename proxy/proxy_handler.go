@@ -84,6 +84,7 @@ func (st *upstreamState) tryPeers(r *Request) rc {
 func (st *upstreamState) local(r *Request) rc {
 	p := st.conf
 	st.dialOpts = upstream.DialOptions{Timeout: p.connectTimeout, KeepAlive: p.socketKeepalive}
+	st.sendTimeout, st.readTimeout = p.sendTimeout, p.readTimeout
 	if p.bind == nil {
 		return ok
 	}
@@ -142,9 +143,9 @@ func (st *upstreamState) tryPeer(r *Request) (ft, rc) {
 	st.try = time.Now()
 	st.cached, st.headBytes, st.dialErr = false, 0, false
 
-	if by := st.balancerBy(); by != nil {
-		if c := by(r, st); c != ok {
-			return ftNone, c
+	if by := st.balancerBy(r); by != nil {
+		if why, c := st.runBalancer(r, by); why != ftNone || c != ok {
+			return why, c
 		}
 	}
 	if st.peer == nil {
@@ -172,8 +173,6 @@ func (st *upstreamState) tryPeer(r *Request) (ft, rc) {
 	}
 	return st.respond(r)
 }
-
-func (st *upstreamState) balancerBy() func(*Request, *upstreamState) rc { return st.conf.balancerBy }
 
 // connect takes a kept connection to the peer, or dials it.
 func (st *upstreamState) connect(r *Request) (ft, rc) {
@@ -298,6 +297,7 @@ func (st *upstreamState) next(r *Request, why ft) (again bool, c rc) {
 		if why == nginxconf.Next403 || why == nginxconf.Next404 {
 			state = upstream.Next
 		}
+		st.balancer.last = pick(state == upstream.Next, "next", "failed")
 		st.freePeer(r, state)
 	}
 	if st.cached && why == nginxconf.NextError {

@@ -170,7 +170,7 @@ func (st *upstreamState) createRequest(r *Request) rc {
 // See: ngx_http_upstream_send_request.
 func (st *upstreamState) send(r *Request) (ft, rc) {
 	c := st.conn
-	c.SetWriteTimeout(st.conf.sendTimeout)
+	c.SetWriteTimeout(st.sendTimeout)
 	st.sentAny, st.sentBody = true, false
 	var err error
 	switch {

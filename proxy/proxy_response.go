@@ -16,7 +16,7 @@ import (
 func (st *upstreamState) readHead(r *Request) (ft, rc) {
 	const doing = "reading response header from upstream"
 	c, p := st.conn, st.conf
-	c.SetReadTimeout(p.readTimeout)
+	c.SetReadTimeout(st.readTimeout)
 	c.SetFirstBuffer(p.bufferSize)
 	st.parser.Reset()
 	for {

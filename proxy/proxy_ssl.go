@@ -196,8 +196,8 @@ func (st *upstreamState) handshake(_ context.Context, r *Request, c *netconn.Con
 			return nil
 		}
 	}
-	c.SetReadTimeout(st.conf.connectTimeout)
-	c.SetWriteTimeout(st.conf.connectTimeout)
+	c.SetReadTimeout(st.dialOpts.Timeout)
+	c.SetWriteTimeout(st.dialOpts.Timeout)
 	st.setConn(c)
 	tc := tls.Client(c.NetConn(), cfg)
 	err := tc.Handshake()

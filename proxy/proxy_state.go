@@ -60,7 +60,10 @@ type upstreamState struct {
 	sentBody bool
 	sender   *bodySender
 	dialOpts upstream.DialOptions
-	dialErr  bool
+	balancer luaBalancer
+
+	sendTimeout, readTimeout time.Duration
+	dialErr                  bool
 
 	parser     http1.ResponseParser
 	held       []*netconn.Buffer // what response headers point into
@@ -123,7 +126,7 @@ func (st *upstreamState) release() {
 func (st *upstreamState) reset() {
 	st.conf, st.group, st.peer, st.conn, st.client, st.cancel = nil, nil, nil, nil, nil, nil
 	st.vars, st.key, st.peerName, st.uri, st.host, st.tlsName, st.stickyID = proxyVars{}, upstream.Key{}, "", "", "", "", ""
-	st.body, st.rest, st.sender, st.dialOpts = nil, nil, nil, upstream.DialOptions{}
+	st.body, st.rest, st.sender, st.dialOpts, st.balancer = nil, nil, nil, upstream.DialOptions{}, luaBalancer{}
 	st.bodyFrom, st.bodySize, st.length = bodyNone, 0, -1
 	st.cached, st.chunked, st.headReq, st.noBuffer, st.sentAny, st.sentBody, st.dialErr = false, false, false, false, false, false, false
 	st.keepalive, st.upgrade, st.buffering, st.gotAny, st.headerDone = false, false, false, false, false

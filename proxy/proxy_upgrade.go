@@ -35,8 +35,8 @@ func (st *upstreamState) tunnel(r *Request) rc {
 	client, up := r.conn.nc, st.conn
 	client.SetReadTimeout(0)
 	client.SetWriteTimeout(r.loc.sendTimeout)
-	up.SetWriteTimeout(st.conf.sendTimeout)
-	up.SetReadTimeout(st.conf.readTimeout)
+	up.SetWriteTimeout(st.sendTimeout)
+	up.SetReadTimeout(st.readTimeout)
 
 	var moved atomic.Int64 // when, in nanoseconds since began
 	began := time.Now()
@@ -62,7 +62,7 @@ func (st *upstreamState) tunnel(r *Request) rc {
 		// A timeout counts from the last byte in either direction.
 		if errors.Is(err, netconn.ErrTimeout) && !errors.Is(err, errRelayWrite) {
 			idle := time.Since(began) - time.Duration(moved.Load())
-			if left := st.conf.readTimeout - idle; left > 0 {
+			if left := st.readTimeout - idle; left > 0 {
 				up.SetReadTimeout(left)
 				err = nil
 			}

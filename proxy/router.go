@@ -23,6 +23,7 @@ type Router struct {
 	upstreams map[string]*upstream.Group // by lower-cased name
 	groupOf   map[*nginxconf.Upstream]*upstream.Group
 	hashKeys  map[*nginxconf.Upstream]*value
+	balancers map[*nginxconf.Upstream]*luacompat.Script
 	resolvers map[*nginxconf.Resolver]*upstream.Resolver
 	httpLoc   *location // http level: for requests that have no server yet
 	logs      *logFiles
