@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/vm"
 )
 
 // openCapture makes ngx.location.
@@ -182,9 +184,16 @@ func (h *handler) subrequests(L *lua.LState, reqs []CaptureRequest) int {
 	var res []CaptureResponse
 	var err error
 	func() {
-		st := h.st
+		st, t := h.st, h.w.vm.Cur()
 		st.noAbort++
-		defer func() { st.noAbort-- }()
+		if h.subreqs == nil {
+			h.subreqs = map[*vm.Task]int{}
+		}
+		h.subreqs[t]++
+		defer func() {
+			st.noAbort--
+			h.subreqs[t]--
+		}()
 		h.w.vm.Block(func() { res, err = h.req.Capture(reqs) })
 	}()
 	if err != nil {

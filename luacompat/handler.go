@@ -87,6 +87,9 @@ func (h *handler) left() (Outcome, error) {
 		return h.out, nil
 	}
 	code, content := h.out.Status, h.phase == PhaseContent
+	if code >= 200 && h.req.Status() == 0 && !h.req.HeaderSent() {
+		h.req.SetStatus(code)
+	}
 	if code == ngxOK && content || code >= 200 && code < 300 && code != 204 {
 		if !h.sendEOF() {
 			return Outcome{Kind: ExitStatus, Status: ngxError}, nil
@@ -169,7 +172,7 @@ func (h *handler) entry(t *vm.Task) *vm.Task {
 	if h.parent == nil {
 		return &h.task
 	}
-	for t.Parent() != h.parent {
+	for t.Parent() != nil && t.Parent() != h.parent {
 		t = t.Parent()
 	}
 	return t

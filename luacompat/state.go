@@ -56,8 +56,8 @@ type handler struct {
 	out      Outcome
 	ended    bool // a light thread ended the handler: out holds
 	cancel   context.CancelFunc
-	threads  []*vm.Task // light threads that are alive
-	light    map[*lua.LState]*lightThread
+	threads  []*vm.Task       // light threads that are alive
+	subreqs  map[*vm.Task]int // subrequests under way, by light thread
 	idle     chan struct{}
 	onIdle   func()
 	parent   *vm.Task // timers: the task that spawned the entry thread

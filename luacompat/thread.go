@@ -3,6 +3,8 @@ package luacompat
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -51,14 +53,6 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// lightThread is a thread that ngx.thread.spawn started.
-type lightThread struct {
-	task   *vm.Task
-	parent *vm.Task
-	spent  bool // waited for or killed
-	ended  bool
-}
-
 // threadSpawn is ngx.thread.spawn(f, ...): f runs at once until it first
 // waits.
 //
@@ -73,35 +67,32 @@ func threadSpawn(h *handler, L *lua.LState) int {
 	if h.parent == nil {
 		h.cancellable()
 	}
-	cur := h.w.vm.Cur()
-	lt := &lightThread{parent: cur}
-	lt.task = cur.Spawn(fn, args, func(_ []lua.LValue, err error) {
-		lt.ended = true
+	t := h.w.vm.Cur().Spawn(fn, args, func(_ []lua.LValue, err error) {
 		h.logThread(err)
 		h.threadEnded(h.w.vm.Cur())
 	})
 	if h.ended {
 		return h.w.vm.UnwindWith(L, &h.exitNote)
 	}
-	if !lt.ended {
-		h.threads = append(h.threads, lt.task)
+	if !t.Ended() {
+		h.threads = append(h.threads, t)
 	}
-	th := lt.task.Thread()
-	if h.light == nil {
-		h.light = map[*lua.LState]*lightThread{}
-	}
-	h.light[th] = lt
-	L.Push(th)
+	L.Push(t.Thread())
 	return 1
 }
 
-// threadArg is argument n of wait and kill.
-func threadArg(L *lua.LState, n int, fname string) *lua.LState {
+// threadArg is argument n of wait and kill: the light thread, or nil for
+// another kind of thread.
+func (h *handler) threadArg(L *lua.LState, n int, fname string) *vm.Task {
 	th, ok := L.Get(n).(*lua.LState)
 	if !ok {
 		vm.ArgError(L, n, fname, "lua thread expected")
 	}
-	return th
+	t := h.w.vm.TaskOf(th)
+	if t == nil || t.Host != any(h) || t == h.entry(t) {
+		return nil
+	}
+	return t
 }
 
 // threadWait is ngx.thread.wait(t1, ...): it waits for the first to end and
@@ -114,42 +105,46 @@ func threadWait(h *handler, L *lua.LState) int {
 		L.RaiseError("at least one coroutine should be specified")
 	}
 	cur := h.w.vm.Cur()
-	var lts []*lightThread
+	var tasks []*vm.Task
 	for i := 1; i <= n; i++ {
-		lt := h.light[threadArg(L, i, "wait")]
+		t := h.threadArg(L, i, "wait")
 		switch {
-		case lt == nil:
+		case t == nil:
 			L.RaiseError("attempt to wait on a coroutine that is not a user thread")
-		case lt.parent != cur:
+		case t.Parent() != cur:
 			L.RaiseError("only the parent coroutine can wait on the thread")
-		case lt.spent:
-			if i == n && len(lts) == 0 {
+		case t.Collected:
+			if i == n && len(tasks) == 0 {
 				return fail(L, "already waited or killed")
 			}
-		case lt.ended:
-			return lt.results(L)
+		case t.Ended():
+			return threadResults(L, t)
 		default:
-			lts = append(lts, lt)
+			tasks = append(tasks, t)
 		}
 	}
-	tasks := make([]*vm.Task, len(lts))
-	for i, lt := range lts {
-		tasks[i] = lt.task
-	}
-	return lts[cur.WaitAny(tasks...)].results(L)
+	return threadResults(L, tasks[cur.WaitAny(tasks...)])
 }
 
-// results pushes what a light thread ended with.
-func (lt *lightThread) results(L *lua.LState) int {
-	lt.spent = true
-	res, err := lt.task.Result()
+// threadResults pushes what a light thread ended with. For a failed one that
+// is, as in ngx_lua, false, the text that error was called with, and the
+// message with its position.
+func threadResults(L *lua.LState, t *vm.Task) int {
+	t.Collected = true
+	res, err := t.Result()
 	if err != nil {
 		L.Push(lua.LFalse)
-		if e, ok := err.(*vm.Error); ok {
-			L.Push(e.Value)
+		e, ok := err.(*vm.Error)
+		if !ok {
+			L.Push(lua.LString(err.Error()))
 			return 2
 		}
-		L.Push(lua.LString(err.Error()))
+		if raw, ok := raisedText(e); ok {
+			L.Push(raw)
+			L.Push(e.Value)
+			return 3
+		}
+		L.Push(e.Value)
 		return 2
 	}
 	L.Push(lua.LTrue)
@@ -159,24 +154,46 @@ func (lt *lightThread) results(L *lua.LState) int {
 	return 1 + len(res)
 }
 
+// raisedText is the argument of the error call behind e, which put a position
+// before it; ok is false for other faults.
+func raisedText(e *vm.Error) (lua.LString, bool) {
+	s, ok := e.Value.(lua.LString)
+	if !ok {
+		return "", false
+	}
+	m := positionPrefix.FindStringIndex(string(s))
+	if m == nil {
+		return "", false
+	}
+	text := s[m[1]:]
+	if strings.HasPrefix(string(text), "attempt to ") || strings.HasPrefix(string(text), "bad argument ") {
+		return "", false
+	}
+	return text, true
+}
+
+var positionPrefix = regexp.MustCompile(`^[^\n]*?:\d+: `)
+
 // threadKill is ngx.thread.kill(t).
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxthreadkill
 func threadKill(h *handler, L *lua.LState) int {
-	lt := h.light[threadArg(L, 1, "kill")]
+	t := h.threadArg(L, 1, "kill")
 	switch {
-	case lt == nil:
+	case t == nil:
 		return fail(L, "not user thread")
-	case lt.parent != h.w.vm.Cur():
+	case t.Parent() != h.w.vm.Cur():
 		return fail(L, "killer not parent")
-	case lt.spent:
+	case h.subreqs[t] > 0:
+		return fail(L, "pending subrequests")
+	case t.Collected:
 		return fail(L, "already waited or killed")
-	case lt.ended:
-		lt.spent = true
+	case t.Ended():
+		t.Collected = true
 		return fail(L, "already terminated")
 	}
-	lt.spent = true
-	lt.task.Kill()
+	t.Collected = true
+	t.Kill()
 	return pushOne(L)
 }
 

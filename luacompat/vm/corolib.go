@@ -131,10 +131,10 @@ func (c *coro) state() status {
 	switch {
 	case t == nil:
 		return c.status
-	case t.ended:
+	case t.ended && t.parent != nil && !t.parent.ended && !t.Collected:
+		return zombie
+	case t.ended || t.killed:
 		return dead
-	case c.v.cur != t:
-		return suspended
 	case t.co != nil:
 		return normal
 	}

@@ -13,9 +13,10 @@ const (
 	running
 	normal
 	dead
+	zombie // a light thread that has ended and was not waited for
 )
 
-var statusNames = [...]string{"suspended", "running", "normal", "dead"}
+var statusNames = [...]string{"suspended", "running", "normal", "dead", "zombie"}
 
 // coro is a coroutine, or the thread object of a task. Its body runs on a pooled
 // thread driven through iter.Pull, so that it may yield and wait anywhere: in

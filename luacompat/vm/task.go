@@ -13,6 +13,9 @@ type Task struct {
 	L    *lua.LState     // the thread that runs now; changes inside pcall and coroutines
 	Host any             // what the ngx layer hangs here
 	Ctx  context.Context // cancelled when the handler must stop
+	// Collected says that a light thread's end was noticed by its parent: its
+	// status is dead then, and zombie before.
+	Collected bool
 
 	// NoYield forbids coroutine.yield in the task's own body, as in the phases
 	// that cannot wait. MainChunk shows the outermost function in tracebacks as
