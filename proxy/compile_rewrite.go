@@ -135,7 +135,7 @@ func (c *compiler) cond(d *nginxconf.Cond, pos nginxconf.Pos) (func(*Request) bo
 		if err != nil {
 			return nil, err
 		}
-		return func(r *Request) bool { return fileTest(r, op, r.rt.fullPath(name.eval(r))) != negate }, nil
+		return func(r *Request) bool { return fileTest(r, op, name.eval(r)) != negate }, nil
 	}
 	get := c.rt.vars.getter(d.Var)
 	if get == nil {

@@ -191,9 +191,8 @@ func (cmd *echoCmd) text(args []string) ([]byte, bool) {
 	return b, true
 }
 
-// echoHeader sends the header if that is still to do. size is that of the
-// first output: HTTP/1.0 clients get it as the length.
-func (r *Request) echoHeader(size int) rc {
+// echoHeader sends the header if that is still to do.
+func (r *Request) echoHeader() rc {
 	if r.headerSent {
 		return ok
 	}
@@ -204,28 +203,25 @@ func (r *Request) echoHeader(size int) rc {
 	}
 	r.setContentType()
 	r.out.clearLength()
-	if r.head.Version < 1001 && size >= 0 {
-		r.out.contentLength = int64(size)
-	}
 	return r.sendHeader()
 }
 
 func (r *Request) echoSend(b []byte, fl outFlag) rc {
-	if c := r.echoHeader(len(b)); c != ok || r.headerOnly {
+	if c := r.echoHeader(); c != ok || r.headerOnly {
 		return c
 	}
 	return r.output(b, fl)
 }
 
 func (r *Request) echoEnd() rc {
-	if c := r.echoHeader(0); c != ok || r.headerOnly {
+	if c := r.echoHeader(); c != ok || r.headerOnly {
 		return c
 	}
 	return r.output(nil, last)
 }
 
 func (r *Request) echoFlush() rc {
-	if c := r.echoHeader(-1); c != ok || r.headerOnly {
+	if c := r.echoHeader(); c != ok || r.headerOnly {
 		return c
 	}
 	return r.output(nil, flush)
@@ -235,7 +231,7 @@ func (r *Request) echoFlush() rc {
 func (r *Request) echoBody() rc {
 	b := &r.body
 	if b.temp != nil {
-		if c := r.echoHeader(int(b.size)); c != ok || r.headerOnly {
+		if c := r.echoHeader(); c != ok || r.headerOnly {
 			return c
 		}
 		return r.outputFile(b.temp, 0, b.size, 0)
@@ -281,7 +277,7 @@ func (r *Request) echoDuplicate(args []string) rc {
 		return 500
 	}
 	total := n * len(args[1])
-	if c := r.echoHeader(total); c != ok || r.headerOnly || total == 0 {
+	if c := r.echoHeader(); c != ok || r.headerOnly || total == 0 {
 		return c
 	}
 	per := max(16<<10/len(args[1]), 1)

@@ -3,7 +3,6 @@ package proxy
 import (
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"huidu/proxy/http1"
@@ -23,7 +22,7 @@ func (r *Request) echoLocation(args []string) rc {
 	if own != "" && len(args) < 2 {
 		query = own
 	}
-	if c := r.echoHeader(-1); c != ok || r.headerOnly {
+	if c := r.echoHeader(); c != ok || r.headerOnly {
 		return c
 	}
 	sr := r.newSubrequest(uri, query)
@@ -83,7 +82,7 @@ func (r *Request) echoSubrequest(args []string) rc {
 	if own != "" && !hasQuery {
 		query = own
 	}
-	if c := r.echoHeader(-1); c != ok || r.headerOnly {
+	if c := r.echoHeader(); c != ok || r.headerOnly {
 		return c
 	}
 	sr := r.newSubrequest(uri, query)
@@ -151,9 +150,6 @@ var echoVars = map[string]getter{
 	},
 	"echo_client_request_headers": func(r *Request) (string, bool) {
 		raw := r.main.head.RawHead
-		if len(r.main.head.Headers) > 0 {
-			raw = strings.TrimSuffix(raw, "\r\n")
-		}
 		return raw, raw != ""
 	},
 	"echo_response_status": func(r *Request) (string, bool) {

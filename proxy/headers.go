@@ -119,7 +119,7 @@ func (a *headerAdder) add(r *Request) {
 	}
 	id := a.id
 	switch id {
-	case http1.HeaderServer, http1.HeaderDate: // stand beside nginx's own
+	case http1.HeaderServer, http1.HeaderDate, http1.HeaderContentLength: // stand beside nginx's own
 		id = http1.HeaderOther
 	}
 	*hs = append(*hs, http1.Header{Key: a.name, Value: v, ID: id})

@@ -65,7 +65,7 @@ func compileMoreHeaders(c *compiler, loc *location, l *nginxconf.Location) error
 
 // output changes the response's headers.
 func (m *moreHeaders) output(r *Request) {
-	if m.statuses != nil && !m.statuses[r.out.status] || m.types != nil && !m.types[r.out.mediaType()] {
+	if m.statuses != nil && !m.statuses[r.out.status] || m.types != nil && !m.types[r.out.contentType] {
 		return
 	}
 	for i := range m.headers {
@@ -109,8 +109,10 @@ func (r *Request) moreSetHeader(h *headerAdder, v string, add bool) {
 		if t, valid := parseHTTPTime(v); valid {
 			o.lastModified = t
 		}
-	case http1.HeaderLocation:
-		o.location = ""
+	case http1.HeaderLocation: // made absolute like nginx's own
+		o.headers.DelID(h.id)
+		o.location = v
+		return
 	case http1.HeaderAcceptRanges:
 		if v == "" {
 			o.acceptRanges = false

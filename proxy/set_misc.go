@@ -19,9 +19,8 @@ import (
 	"huidu/proxy/http1"
 )
 
-// setFunc computes a variable from a directive's arguments. false: the
-// variable gets no value, with the reason logged by nginx's words where it has
-// some.
+// setFunc computes a variable from a directive's arguments. false: they make
+// no sense, the request fails.
 type setFunc func(r *Request, args []string) (string, bool)
 
 // setMiscFuncs are the directives of set-misc-nginx-module.
@@ -29,7 +28,7 @@ type setFunc func(r *Request, args []string) (string, bool)
 // See: https://github.com/openresty/set-misc-nginx-module
 var setMiscFuncs = map[string]setFunc{
 	"set_escape_uri": func(_ *Request, a []string) (string, bool) {
-		return string(http1.EscapeURI(nil, a[0], http1.EscapeURIComponent)), true
+		return escapeComponent(a[0]), true
 	},
 	"set_unescape_uri": func(_ *Request, a []string) (string, bool) {
 		return string(http1.UnescapeURI(nil, strings.ReplaceAll(a[0], "+", " "), http1.UnescapeURIComponent)), true
@@ -63,7 +62,10 @@ var setMiscFuncs = map[string]setFunc{
 	},
 	"set_decode_base32": func(_ *Request, a []string) (string, bool) {
 		b, err := base32Text.WithPadding(base32.NoPadding).DecodeString(strings.ToLower(strings.TrimRight(a[0], "=")))
-		return string(b), err == nil
+		if err != nil {
+			return "", true // the one that does not mind
+		}
+		return string(b), true
 	},
 	"set_decode_base64": func(_ *Request, a []string) (string, bool) {
 		b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(a[0], "="))
@@ -80,6 +82,23 @@ var setMiscFuncs = map[string]setFunc{
 	"set_secure_random_alphanum": func(r *Request, a []string) (string, bool) { return secureRandom(r, a[0], alphanum) },
 	"set_secure_random_lcalpha":  func(r *Request, a []string) (string, bool) { return secureRandom(r, a[0], alphanum[:26]) },
 }
+
+// escapeComponent escapes as set-misc does: a little less than nginx's own
+// escaping of components.
+func escapeComponent(s string) string {
+	var b []byte
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if componentMask[c>>5]&(1<<(c&31)) != 0 {
+			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+			continue
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+var componentMask = [8]uint32{0xffffffff, 0xfc00886d, 0x78000000, 0xa8000000, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}
 
 const alphanum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -101,9 +120,9 @@ func (op *miscOp) exec(r *Request, e *rewriteState) rc {
 	for i := range op.args {
 		args[i] = evalQuoted(&op.args[i], r, e.quote)
 	}
-	v, found := op.f(r, args)
-	if !found {
-		v = ""
+	v, valid := op.f(r, args)
+	if !valid {
+		return 500
 	}
 	op.set(r, v)
 	return declined
@@ -178,7 +197,7 @@ func appendSQL(b []byte, c byte) []byte {
 		return append(b, '\\', 't')
 	case 26:
 		return append(b, '\\', 'Z')
-	case '\'', '"', '\\':
+	case '\'', '"', '\\', '$':
 		return append(b, '\\', c)
 	}
 	return append(b, c)
@@ -191,6 +210,10 @@ func quotePostgres(s string) string {
 	}
 	b := append(make([]byte, 0, len(s)+3), "E'"...)
 	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= 0x80 {
+			b = append(b, '\\', '\\', '0'+c>>6, '0'+c>>3&7, '0'+c&7)
+			continue
+		}
 		b = appendSQL(b, s[i])
 	}
 	return string(append(b, '\''))
