@@ -180,13 +180,14 @@ func setMiscRows() []row {
 			"set_encode_hex set_decode_hex set_escape_uri set_unescape_uri set_quote_sql_str set_quote_pgsql_str " +
 			"set_quote_json_str set_md5 set_sha1 set_secure_random_alphanum set_secure_random_lcalpha", take12},
 		{"set_formatted_gmt_time set_formatted_local_time set_if_empty", take2},
-		{"set_hashed_upstream set_hmac_sha1 set_hmac_sha256 set_random set_rotate", take3},
+		{"set_hmac_sha1 set_hmac_sha256 set_random set_rotate", take3},
 	} {
 		for _, name := range strings.Fields(d.names) {
 			rows = append(rows, custom(name, ctx, d.args, setMisc))
 		}
 	}
 	return append(rows,
+		custom("set_hashed_upstream", ctx, take3, nil).unsupported("it needs upstream_list, which huidu has not"),
 		singleRow("set_base32_padding", ctx, flagArg, checkFlag).unsupported("rare: say so if you need it"),
 		singleRow("set_misc_base32_padding", ctx, flagArg, checkFlag).unsupported("rare: say so if you need it"),
 		singleRow("set_base32_alphabet", ctx, take1, nil).unsupported("rare: say so if you need it"))
@@ -199,18 +200,12 @@ func setMisc(b *build, n *Node) error {
 		return err
 	}
 	texts := n.Args[1:]
-	if n.Name == "set_hashed_upstream" {
-		texts = n.Args[2:]
-	}
 	if len(texts) == 0 && n.Name != "set_local_today" {
 		texts = []string{"$" + name}
 	}
 	args, err := b.values(texts)
 	if err != nil {
 		return err
-	}
-	if n.Name == "set_hashed_upstream" {
-		args = append([]Value{literal(n.Args[1])}, args...)
 	}
 	if b.cur.rewrite == nil {
 		return b.emerg(`"%s" directive is not supported at http level`, n.Name)

@@ -289,12 +289,14 @@ func file(name string, ctx Context, f field[string], def ...string) row {
 	})
 }
 
-// types is a list of MIME types, "*" among them, each once.
+// types is a list of MIME types, "*" among them, each once. A level that
+// writes one has the first default besides.
+// See: ngx_http_types_slot.
 func types(name string, ctx Context, f field[[]string], def ...string) row {
 	return inherited(row{name: name, ctx: ctx, args: oneMore, set: func(b *build, n *Node) error {
 		o := f.at(&b.cur)
 		if !o.Set {
-			o.Set, o.Pos, o.V = true, n.Pos(), append([]string(nil), def...)
+			o.Set, o.Pos, o.V = true, n.Pos(), []string{def[0]}
 		}
 		for _, a := range n.Args {
 			a = strings.ToLower(a)
