@@ -161,28 +161,28 @@ func onAbort(h *handler, L *lua.LState) int {
 	if !h.conf.CheckClientAbort {
 		return fail(L, "lua_check_client_abort is off")
 	}
-	h.cancellable()
+	if h.parent == nil {
+		h.cancellable()
+	}
 	h.st.abortFn = fn
-	st := h.st
-	err := h.req.OnAbort(func() { h.aborted(st) })
-	if err != nil {
-		h.st.abortFn = nil
+	h.abort = h.w.vm.Cur().Sibling()
+	t := h.abort
+	if err := h.req.OnAbort(func() { h.aborted(t, fn) }); err != nil {
+		h.st.abortFn, h.abort = nil, nil
 		return fail(L, err.Error())
 	}
 	return pushOne(L)
 }
 
 // aborted runs the callback of ngx.on_abort; the host calls it from a
-// goroutine of its own while the handler is running.
-func (h *handler) aborted(st *reqState) {
-	v := h.w.vm
+// goroutine of its own when the client has gone away.
+func (h *handler) aborted(t *vm.Task, fn *lua.LFunction) {
+	v := t.VM
 	v.Lock()
-	if h.st != st || st.abortFn == nil || h.ended {
+	if h.abort != t || h.ended {
 		v.Unlock()
 		return
 	}
-	fn := st.abortFn
-	t := v.NewTask(h.task.Ctx, h)
 	h.threads = append(h.threads, t)
 	v.Unlock()
 	_, err := t.RunN(nil, fn)

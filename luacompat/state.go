@@ -60,6 +60,7 @@ type handler struct {
 	subreqs  map[*vm.Task]int // subrequests under way, by light thread
 	idle     chan struct{}
 	onIdle   func()
+	abort    *vm.Task // what ngx.on_abort will run
 	parent   *vm.Task // timers: the task that spawned the entry thread
 	buf      []byte   // reused by say and log
 	exitNote vm.Unwind
@@ -93,7 +94,8 @@ func (w *Worker) newHandler(ctx context.Context, phase Phase, req Request) *hand
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	h.task = vm.Task{VM: w.vm, Host: h, Ctx: ctx}
+	plain := !inCosocket.has(phase)
+	h.task = vm.Task{VM: w.vm, Host: h, Ctx: ctx, NoYield: plain, MainChunk: plain}
 	return h
 }
 
@@ -101,6 +103,14 @@ func (w *Worker) newHandler(ctx context.Context, phase Phase, req Request) *hand
 func (h *handler) free() {
 	if h.cancel != nil {
 		h.cancel()
+	}
+	if h.abort != nil {
+		// The host may still call the callback: leave it a handler that says no.
+		v := h.w.vm
+		v.Lock()
+		h.abort = nil
+		v.Unlock()
+		return
 	}
 	buf, fn := h.buf, h.writeFn
 	if cap(buf) > 64<<10 {

@@ -112,7 +112,7 @@ func (v *VM) coroutineYield(L *lua.LState) int {
 		if t.NoYield {
 			L.RaiseError("attempt to yield across C-call boundary")
 		}
-		v.Block(func() {})
+		v.Yield()
 		return 0
 	}
 	stackFrom(L, 1, &c.xfer)

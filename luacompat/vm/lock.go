@@ -48,6 +48,34 @@ func (l *Lock) Lock() {
 	waiters.Put(w)
 }
 
+// queue takes a place in line without waiting; the caller holds the lock, or
+// hands it to whom it starts.
+func (l *Lock) queue() *waiter {
+	l.n.Add(1)
+	w := waiters.Get().(*waiter)
+	l.mu.Lock()
+	l.push(w)
+	l.mu.Unlock()
+	return w
+}
+
+// push appends to the line; mu is held.
+func (l *Lock) push(w *waiter) {
+	if l.tail == nil {
+		l.head = w
+	} else {
+		l.tail.next = w
+	}
+	l.tail = w
+}
+
+// wait waits until the lock has been handed over.
+func (w *waiter) wait() {
+	<-w.ch
+	w.next = nil
+	waiters.Put(w)
+}
+
 // Unlock gives the lock to the first waiter, if there is one.
 func (l *Lock) Unlock() {
 	if l.n.Add(-1) == 0 {

@@ -25,9 +25,10 @@ type Task struct {
 	th      *thread // innermost thread
 	depth   int     // nested protected calls and resumes
 	cancel  context.CancelFunc
-	spawner chan struct{} // waits until this light thread first blocks or ends
+	turn    *Lock // held by the one of a handler's threads that runs; nil with one thread
 	parent  *Task
 	ended   bool
+	order   uint64 // which light thread of the VM ended first
 	killed  bool
 	results []lua.LValue
 	err     error
@@ -45,23 +46,52 @@ func (v *VM) NewTask(ctx context.Context, host any) *Task {
 	return &Task{VM: v, Host: host, Ctx: ctx}
 }
 
+// Sibling makes a task beside t for the same host, whose Run takes turns with
+// t and its light threads. It is called by t while t runs.
+func (t *Task) Sibling() *Task {
+	t.share()
+	return &Task{VM: t.VM, Host: t.Host, Ctx: t.Ctx, turn: t.turn}
+}
+
+// share makes the turn that the threads of t's handler hand on.
+func (t *Task) share() {
+	if t.turn == nil {
+		t.turn = new(Lock)
+		t.turn.Lock()
+	}
+}
+
 // Run takes the lock, calls fn on a pooled thread and returns its first result.
 // The error is *Error or *Unwind.
 func (t *Task) Run(fn *lua.LFunction, args ...lua.LValue) (lua.LValue, error) {
-	v := t.VM
-	v.lock.Lock()
+	t.begin()
 	ret, _, err := t.exec(fn, args, 1, nil)
-	v.lock.Unlock()
+	t.release()
 	return ret, err
 }
 
 // RunN is Run for several results, appended to res.
 func (t *Task) RunN(res []lua.LValue, fn *lua.LFunction, args ...lua.LValue) ([]lua.LValue, error) {
-	v := t.VM
-	v.lock.Lock()
+	t.begin()
 	_, res, err := t.exec(fn, args, -1, res)
-	v.lock.Unlock()
+	t.release()
 	return res, err
+}
+
+// begin waits for the turn and takes the VM's lock.
+func (t *Task) begin() {
+	if t.turn != nil {
+		t.turn.Lock()
+	}
+	t.VM.lock.Lock()
+}
+
+// release gives the VM's lock and the turn to whoever waits.
+func (t *Task) release() {
+	t.VM.lock.Unlock()
+	if t.turn != nil {
+		t.turn.Unlock()
+	}
 }
 
 // exec runs fn with the lock held.
@@ -116,53 +146,63 @@ func (v *VM) Block(f func()) {
 // BlockNoKill is Block for cleanups: it always returns.
 func (v *VM) BlockNoKill(f func()) {
 	t := v.cur
-	if t.spawner != nil {
-		t.handBack()
-	} else {
-		v.cur = nil
-		v.lock.Unlock()
-	}
+	v.cur = nil
+	t.release()
 	f()
+	t.begin()
+	v.cur = t
+}
+
+// Yield lets the other threads of the handler run that wait for their turn,
+// and then whoever else waits for the VM.
+func (v *VM) Yield() {
+	t := v.cur
+	if t.turn == nil {
+		v.Block(func() {})
+		return
+	}
+	if t.stopped() {
+		v.Unwind(t.L, ErrKilled)
+	}
+	v.cur = nil
+	w := t.turn.queue()
+	t.release()
+	w.wait()
 	v.lock.Lock()
 	v.cur = t
+	if t.stopped() {
+		v.Unwind(t.L, ErrKilled)
+	}
 }
 
 func (t *Task) stopped() bool { return t.killed || t.Ctx.Err() != nil }
 
-// handBack gives the held lock to the goroutine that spawned t.
-func (t *Task) handBack() {
-	ch := t.spawner
-	t.spawner = nil
-	ch <- struct{}{}
-}
-
 // Spawn starts fn as a light thread of the same host. It runs at once, until its
-// first Block or its end; then the caller goes on. done, which may be nil, is
-// called with the lock held when the light thread has ended.
+// first Block or its end; then the handler's threads go on in the order in which
+// they wait, the caller last. done, which may be nil, is called with the lock
+// held when the light thread has ended.
 func (t *Task) Spawn(fn *lua.LFunction, args []lua.LValue, done func(results []lua.LValue, err error)) *Task {
 	v := t.VM
+	t.share()
 	ctx, cancel := context.WithCancel(t.Ctx)
-	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, parent: t, done: make(chan struct{})}
-	ch := make(chan struct{}, 1)
-	k.spawner = ch
+	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, turn: t.turn, parent: t, done: make(chan struct{})}
 	saved := v.cur
-	go func() {
+	w := t.turn.queue()
+	go func() { // with the lock and the turn of its spawner
 		_, res, err := k.exec(fn, args, -1, nil)
-		k.ended, k.results, k.err = true, res, err
+		v.ends++
+		k.ended, k.order, k.results, k.err = true, v.ends, res, err
 		if done != nil {
 			v.cur = k
 			done(res, err)
 		}
 		cancel()
 		close(k.done)
-		if k.spawner != nil {
-			k.handBack()
-			return
-		}
 		v.cur = nil
-		v.lock.Unlock()
+		k.release()
 	}()
-	<-ch
+	w.wait()
+	v.lock.Lock()
 	v.cur = saved
 	return k
 }
@@ -187,10 +227,20 @@ func (t *Task) Result() ([]lua.LValue, error) { return t.results, t.err }
 // WaitAny waits, with the lock released, until one of the light threads has
 // ended and returns its index. It unwinds if t itself is killed.
 func (t *Task) WaitAny(kids ...*Task) int {
+	if i := firstEnded(kids); i >= 0 {
+		return i
+	}
+	t.waitAny(kids)
+	return firstEnded(kids)
+}
+
+// firstEnded is the one that ended first, -1 when none has.
+func firstEnded(kids []*Task) int {
+	at := -1
 	for i, k := range kids {
-		if k.ended {
-			return i
+		if k.ended && (at < 0 || k.order < kids[at].order) {
+			at = i
 		}
 	}
-	return t.waitAny(kids)
+	return at
 }

@@ -60,6 +60,7 @@ type VM struct {
 	pkg     *lua.LTable // package
 	loading lua.LValue  // stands in package.loaded while a module loads
 	frozen  bool
+	ends    uint64 // light threads that have ended
 	closed  bool
 }
 

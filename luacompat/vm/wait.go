@@ -4,7 +4,7 @@ import (
 	"reflect"
 )
 
-func (t *Task) waitAny(kids []*Task) int {
+func (t *Task) waitAny(kids []*Task) {
 	if len(kids) == 1 {
 		t.VM.Block(func() {
 			select {
@@ -12,14 +12,12 @@ func (t *Task) waitAny(kids []*Task) int {
 			case <-t.Ctx.Done():
 			}
 		})
-		return 0
+		return
 	}
 	cases := make([]reflect.SelectCase, len(kids)+1)
 	for i, k := range kids {
 		cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(k.done)}
 	}
 	cases[len(kids)] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(t.Ctx.Done())}
-	at := 0
-	t.VM.Block(func() { at, _, _ = reflect.Select(cases) })
-	return at
+	t.VM.Block(func() { reflect.Select(cases) })
 }
