@@ -44,7 +44,7 @@ type Server struct {
 	stopping  atomic.Bool
 	wg        sync.WaitGroup
 	nextConn  atomic.Uint32
-	workers   int
+	workers   atomic.Int32
 
 	accepted, handled, total  atomic.Int64
 	reading, writing, waiting atomic.Int64
@@ -80,7 +80,7 @@ func New(cfg *nginxconf.Config, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.workers = max(cfg.Main.WorkerProcesses.V, 1)
+	s.workers.Store(int32(max(cfg.Main.WorkerProcesses.V, 1)))
 	s.router.Store(rt)
 	return s, nil
 }
@@ -144,7 +144,7 @@ func (s *Server) acceptOn(l *listener) {
 				time.Sleep(50 * time.Millisecond) // out of descriptors: as accept_mutex_delay
 				continue
 			}
-			c := &conn{s: s, nc: nc, key: l.key, worker: int(s.nextConn.Add(1)-1) % s.workers}
+			c := &conn{s: s, nc: nc, key: l.key, worker: int(s.nextConn.Add(1)-1) % int(s.workers.Load())}
 			s.mu.Lock()
 			s.conns[c] = connBusy
 			s.mu.Unlock()
@@ -194,7 +194,7 @@ func (s *Server) Reload(cfg *nginxconf.Config) error {
 		rt.close()
 		return err
 	}
-	s.workers = max(cfg.Main.WorkerProcesses.V, 1)
+	s.workers.Store(int32(max(cfg.Main.WorkerProcesses.V, 1)))
 	rt.startWorkers()
 	s.router.Store(rt)
 	keep := map[string]bool{}

@@ -14,10 +14,10 @@ import (
 // bench is what all scenarios share: Redis, the upstream, the files.
 type bench struct {
 	config
-	dir                string
-	redisPort, upPort  int
-	redis, upstream    *server
-	luaRedis, luaExtra string
+	dir               string
+	redisPort, upPort int
+	redis, upstream   *server
+	luaExtra          string
 }
 
 // newBench builds huidu and starts Redis and the upstream.

@@ -51,13 +51,13 @@ func (l *grayList) explain(err error) error {
 	switch {
 	case strings.HasPrefix(text, "WRONGPASS"), strings.Contains(text, "invalid password"),
 		strings.Contains(text, "AUTH") && strings.HasPrefix(text, "ERR"):
-		return fmt.Errorf("Redis at %s refused the password (%s); give --password or HUIDU_REDIS_PASSWORD", l.where, l.from)
+		return fmt.Errorf("redis at %s refused the password (%s); give --password or HUIDU_REDIS_PASSWORD", l.where, l.from)
 	case strings.HasPrefix(text, "NOAUTH"):
-		return fmt.Errorf("Redis at %s wants a password and none was found; give --password or HUIDU_REDIS_PASSWORD", l.where)
+		return fmt.Errorf("redis at %s wants a password and none was found; give --password or HUIDU_REDIS_PASSWORD", l.where)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("Redis at %s does not answer", l.where)
+		return fmt.Errorf("redis at %s does not answer", l.where)
 	}
-	return fmt.Errorf("Redis at %s: %w", l.where, err)
+	return fmt.Errorf("redis at %s: %w", l.where, err)
 }
 
 // Add puts an address on the list and returns what its key held before.
