@@ -202,6 +202,10 @@ const (
 // positional items once: a keyed field after a multiple of 50 items would flush
 // stale registers, and more than 511 flushes are not encoded.
 func (p *parser) repairTable(t *ast.TableExpr) {
+	if n := len(t.Fields); n > 0 && t.Fields[n-1].Key != nil {
+		// As the last field it would be taken for an open list of items.
+		p.paren(t.Fields[n-1].Value)
+	}
 	var items, keyed []*ast.Field
 	for _, f := range t.Fields {
 		if f.Key == nil {

@@ -40,22 +40,15 @@ func baseAssert(L *lua.LState) int {
 		return L.GetTop()
 	}
 	if L.GetTop() < 2 {
-		L.Error(lua.LString("assertion failed!"), 0)
+		L.RaiseError("assertion failed!")
 	}
-	switch m := L.Get(2).(type) {
-	case lua.LString, lua.LNumber:
-		raiseBare(L, lua.LString(m.String()))
-	case *lua.LNilType:
-		raiseBare(L, lua.LString("assertion failed!"))
-	default:
-		L.Error(m, 0)
+	// LuaJIT puts the position of the caller before a string.
+	if s, ok := stringOf(L.Get(2)); ok {
+		L.RaiseError("%s", s)
 	}
+	L.Error(L.Get(2), 0)
 	return 0
 }
-
-// raiseBare raises a message without position. The error hook translates
-// strings, so the message is wrapped in a table it knows.
-func raiseBare(L *lua.LState, msg lua.LString) { L.Error(&Bare{Value: msg}, 0) }
 
 // Bare is a value raised as it stands; the error hook takes it out.
 type Bare struct {

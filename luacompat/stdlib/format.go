@@ -39,7 +39,10 @@ func stringFormat(L *lua.LState) int {
 			b = append(b, '%')
 			f = f[1:]
 		} else {
-			arg++
+			if arg++; arg > L.GetTop() {
+				checkConversion(L, f)
+				ArgError(L, arg, "value expected")
+			}
 			// The plainest conversions are nearly all there are.
 			switch {
 			case f[0] == 's':
@@ -63,6 +66,10 @@ func stringFormat(L *lua.LState) int {
 	L.Push(StringValue(string(b)))
 	return 1
 }
+
+// checkConversion complains about a conversion that is none before it complains
+// about its argument.
+func checkConversion(L *lua.LState, f string) { parseConversion(L, f) }
 
 // parseConversion reads flags, width, precision and letter after a %.
 func parseConversion(L *lua.LState, f string) (conversion, int) {
@@ -129,9 +136,6 @@ func formatInt(L *lua.LState, n int) int64 {
 
 // formatString is the argument of %s.
 func formatString(L *lua.LState, n int) string {
-	if n > L.GetTop() {
-		ArgError(L, n, "no value")
-	}
 	s, ok := stringOf(ToString(L, L.Get(n)))
 	if !ok {
 		L.RaiseError("'tostring' must return a string to 'format'")
@@ -157,9 +161,6 @@ func (c conversion) append(L *lua.LState, b []byte, arg int) []byte {
 	case 'c':
 		return c.pad(b, string([]byte{byte(formatInt(L, arg))}))
 	case 'q':
-		if arg > L.GetTop() {
-			ArgError(L, arg, "no value")
-		}
 		return appendQuoted(b, formatString(L, arg))
 	case 's':
 		s := formatString(L, arg)

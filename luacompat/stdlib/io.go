@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -147,7 +148,7 @@ func (lib *library) open(L *lua.LState) int {
 	}
 	fl, ok := flags[m]
 	if !ok {
-		return ArgError(L, 2, "invalid option '"+mode+"'")
+		return fileResult(L, syscall.EINVAL, name)
 	}
 	f, err := os.OpenFile(name, fl, 0o666)
 	if err != nil {
@@ -259,7 +260,7 @@ func (lib *library) redirect(L *lua.LState, slot **lua.LUserData, flags int, mod
 	case lua.LString:
 		f, err := os.OpenFile(string(v), flags, 0o666)
 		if err != nil {
-			msg, _ := errnoText(err)
+			msg, _ := ErrnoText(err)
 			L.RaiseError("%s: %s", string(v), msg)
 		}
 		*slot = lib.wrap(L, &file{f: f, mode: mode})
@@ -278,8 +279,8 @@ func (lib *library) lines(L *lua.LState) int {
 	name := Str(L, 1)
 	f, err := os.Open(name)
 	if err != nil {
-		msg, _ := errnoText(err)
-		L.RaiseError("%s: %s", name, msg)
+		msg, _ := ErrnoText(err)
+		return ArgError(L, 1, name+": "+msg)
 	}
 	return lib.linesOf(L, &file{f: f, mode: 'r'}, 2, true)
 }
@@ -360,7 +361,7 @@ func readFormats(L *lua.LState, f *file, first int) int {
 }
 
 func readFault(L *lua.LState, err error, n int) int {
-	msg, code := errnoText(err)
+	msg, code := ErrnoText(err)
 	L.Push(lua.LNil)
 	L.Push(lua.LString(msg))
 	L.Push(lua.LNumber(code))

@@ -174,15 +174,9 @@ func (r *random) random(L *lua.LState) int {
 	switch n := L.GetTop(); {
 	case n >= 2:
 		lo, hi := Num(L, 1), Num(L, 2)
-		if lo > hi {
-			return ArgError(L, 2, "interval is empty")
-		}
 		d = math.Floor(d*(hi-lo+1)) + lo
 	case n == 1:
 		hi := Num(L, 1)
-		if hi < 1 {
-			return ArgError(L, 1, "interval is empty")
-		}
 		d = math.Floor(d*hi) + 1
 	}
 	L.Push(lua.LNumber(d))

@@ -239,7 +239,7 @@ func fileResult(L *lua.LState, err error, name string) int {
 		L.Push(lua.LTrue)
 		return 1
 	}
-	msg, code := errnoText(err)
+	msg, code := ErrnoText(err)
 	if name != "" {
 		msg = name + ": " + msg
 	}
@@ -249,8 +249,8 @@ func fileResult(L *lua.LState, err error, name string) int {
 	return 3
 }
 
-// errnoText is strerror's text, which starts with a capital letter.
-func errnoText(err error) (string, int) {
+// ErrnoText is strerror's text, which starts with a capital letter.
+func ErrnoText(err error) (string, int) {
 	var no syscall.Errno
 	for e := err; e != nil; {
 		if n, ok := e.(syscall.Errno); ok {

@@ -107,6 +107,7 @@ func openPairs(L *lua.LState) {
 				return iterator(L, mm, v)
 			}
 			if !ok {
+				Any(L, 1)
 				return TypeError(L, 1, "table")
 			}
 		}
@@ -123,6 +124,7 @@ func openPairs(L *lua.LState) {
 				return iterator(L, mm, v)
 			}
 			if !ok {
+				Any(L, 1)
 				return TypeError(L, 1, "table")
 			}
 		}

@@ -119,7 +119,8 @@ func (v *VM) baseLoadfile(L *lua.LState) int {
 	src, err := v.readFile(name)
 	if err != nil {
 		L.Push(lua.LNil)
-		L.Push(lua.LString("cannot open " + name))
+		msg, _ := stdlib.ErrnoText(err)
+		L.Push(lua.LString("cannot open " + name + ": " + msg))
 		return 2
 	}
 	return v.loadChunk(L, string(src), "@"+name, mode, env)

@@ -2,6 +2,8 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/stdlib"
 )
 
 // enter prepares a pooled thread for a protected call. It raises a stack
@@ -78,6 +80,9 @@ func (v *VM) baseXpcall(L *lua.LState) int {
 		return ArgError(L, n+1, "xpcall", "value expected")
 	}
 	handler := L.Get(2)
+	if _, ok := handler.(*lua.LFunction); !ok {
+		return TypeError(L, 2, "function")
+	}
 	th := v.enter(L, L.Get(1))
 	C := th.L
 	for i := 3; i <= n; i++ {
@@ -155,9 +160,11 @@ func (v *VM) baseError(L *lua.LState) int {
 		level = int(L.CheckNumber(2))
 	}
 	if level > 0 {
-		switch e.(type) {
+		switch x := e.(type) {
 		case lua.LString:
-			e = lua.LString(v.Where(L, level) + string(e.(lua.LString)))
+			e = lua.LString(v.Where(L, level) + string(x))
+		case lua.LNumber:
+			e = lua.LString(v.Where(L, level) + stdlib.NumberString(float64(x)))
 		}
 	}
 	return v.Throw(L, e)

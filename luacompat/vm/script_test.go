@@ -24,6 +24,13 @@ func capture(v *VM) *strings.Builder {
 		out.WriteByte('\n')
 		return 0
 	}))
+	io := v.root.GetGlobal("io").(*lua.LTable)
+	io.RawSetString("write", v.root.NewFunction(func(L *lua.LState) int {
+		for i := 1; i <= L.GetTop(); i++ {
+			out.WriteString(stdlib.Str(L, i))
+		}
+		return 0
+	}))
 	return &out
 }
 
