@@ -41,6 +41,8 @@ func (c *Conf) TLSConfig(serverName string, verify bool) (*tls.Config, error) {
 	return conf, nil
 }
 
+const hostMismatch = "certificate host mismatch"
+
 // verifyError is a certificate that did not hold, in OpenSSL's words.
 type verifyError struct{ msg string }
 
@@ -67,7 +69,7 @@ func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool) error 
 		return &verifyError{"20: unable to get local issuer certificate"}
 	}
 	if name != "" && leaf.VerifyHostname(name) != nil {
-		return &verifyError{"certificate host mismatch"}
+		return &verifyError{hostMismatch}
 	}
 	return nil
 }

@@ -1,0 +1,5 @@
+local s = dial("s:200 w:78 c")
+local t = ngx.thread.spawn(function() say("reader", s:receive(1)) end)
+say(s:receive(1)) say(s:close()) say(s:connect("127.0.0.1", port)) say(s:setkeepalive()) say(s:send("y"))
+ngx.thread.wait(t)
+say(s:receive(1))
