@@ -41,7 +41,13 @@ func proxyRows() []row {
 			}),
 		valuePtr("proxy_set_body", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[*Value] { return &p.SetBody })),
 		valuePtr("proxy_method", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[*Value] { return &p.Method })),
-		enum("proxy_http_version", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[string] { return &p.HTTPVersion }), "1.1", "1.0", "1.1"),
+		enum("proxy_http_version", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[string] { return &p.HTTPVersion }), "1.1", "1.0", "1.1").
+			checkedBy(func(b *build, n *Node) error {
+				if n.Args[0] == "2" {
+					return b.emerg(`value "2" of the "proxy_http_version" directive is not supported: HTTP/2 to upstreams comes with a later release`)
+				}
+				return nil
+			}),
 		pBool("proxy_pass_request_headers", func(p *ProxyLoc) *Opt[bool] { return &p.PassRequestHeaders }, true),
 		pBool("proxy_pass_request_body", func(p *ProxyLoc) *Opt[bool] { return &p.PassRequestBody }, true),
 		pBool("proxy_pass_trailers", func(p *ProxyLoc) *Opt[bool] { return &p.PassTrailers }, false),
@@ -82,8 +88,8 @@ func proxyRows() []row {
 		num("proxy_headers_hash_max_size", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.HeadersHashMaxSize }), 512).ignored("huidu's tables size themselves"),
 		num("proxy_headers_hash_bucket_size", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.HeadersHashBucketSize }), 64).ignored("huidu's tables size themselves"),
 
-		valuePtr("proxy_ssl_certificate", ctxHSL, sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.Certificate })),
-		valuePtr("proxy_ssl_certificate_key", ctxHSL, sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.CertificateKey })),
+		certValue("proxy_ssl_certificate", sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.Certificate })),
+		certValue("proxy_ssl_certificate_key", sslValue(func(s *ProxySSL) *Opt[*Value] { return &s.CertificateKey })),
 		singleRow("proxy_ssl_certificate_cache", ctxHSL, take123, nil).ignored("certificates are read when they change"),
 		confFile("proxy_ssl_password_file", ctxHSL, ssl(func(s *ProxySSL) *Opt[string] { return &s.PasswordFile })).checkedBy(checkOpens),
 		str("proxy_ssl_ciphers", ctxHSL, ssl(func(s *ProxySSL) *Opt[string] { return &s.Ciphers }), "DEFAULT"),
@@ -391,6 +397,9 @@ func (b *build) finishProxy(parent, child *level, ownStruct bool) error {
 	}
 	if msg != "" {
 		return b.emergAt(b.endOfHTTP, "%s", msg)
+	}
+	if err := b.finishProxySSL(c); err != nil {
+		return err
 	}
 	if l := child.location; l != nil && (l.Kind == LocIf || l.Kind == LocLimitExcept) && c.Pass == nil && p.Pass != nil {
 		c.Pass = p.Pass

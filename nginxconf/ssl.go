@@ -27,11 +27,7 @@ func sslRows() []row {
 	sBool := func(name string, f func(*SSLSrv) *Opt[bool], def bool) row { return flag(name, ctxHS, inSSL(f), def) }
 	cert := func(name string, f func(*SSLSrv) *Opt[[]Value]) row {
 		return listRow(name, ctxHS, take1, inSSL(f), func(b *build, n *Node, o *Opt[[]Value]) error {
-			text := n.Args[0]
-			if !strings.HasPrefix(text, "data:") && !strings.HasPrefix(text, "engine:") && !strings.HasPrefix(text, "store:") && !strings.HasPrefix(text, "$") {
-				text = b.confName(text)
-			}
-			v, err := b.value(text)
+			v, err := b.value(b.certPath(n.Args[0]))
 			o.V = append(o.V, v)
 			return err
 		})
@@ -131,16 +127,8 @@ func (b *build) finishSSL(_, child *level) error {
 	if len(certs) == 0 {
 		return nil
 	}
-	for _, name := range c.SessionTicketKey.V {
-		if _, err := b.files.ReadFile(name); err != nil {
-			return b.emergAt(b.endOfHTTP, `open() "%s" failed %s`, name, errno(err))
-		}
-	}
 	for i, cert := range certs {
-		if err := b.readable(cert, "BIO_new_file", `cannot load certificate "%s"`); err != nil {
-			return err
-		}
-		if err := b.readable(keys[i], "BIO_new_file", `cannot load certificate key "%s"`); err != nil {
+		if err := b.checkKeyPair(cert, keys[i]); err != nil {
 			return err
 		}
 	}
@@ -149,8 +137,28 @@ func (b *build) finishSSL(_, child *level) error {
 			return b.emergAt(Pos{}, "no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client")
 		}
 	}
+	if err := b.checkVerifyFile("SSL_CTX_load_verify_locations", c.TrustedCertificate.V); err != nil {
+		return err
+	}
+	if err := b.checkVerifyFile("X509_LOOKUP_load_file", c.CRL.V); err != nil {
+		return err
+	}
 	if c.OCSP.V != "off" && c.VerifyClient.V == "optional_no_ca" {
 		return b.emergAt(Pos{}, `"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"`)
+	}
+	for _, name := range c.SessionTicketKey.V {
+		data, err := b.files.ReadFile(name)
+		if err != nil {
+			return b.emergAt(b.endOfHTTP, `open() "%s" failed %s`, name, errno(err))
+		}
+		if len(data) != 48 && len(data) != 80 {
+			return b.emergAt(b.endOfHTTP, `"%s" must be 48 or 80 bytes`, name)
+		}
+	}
+	if c.Stapling.V && c.StaplingFile.V != "" {
+		if _, err := b.files.ReadFile(c.StaplingFile.V); err != nil {
+			return b.emergAt(Pos{}, `BIO_new_file("%s") failed (SSL: %s)`, c.StaplingFile.V, opensslNoFile(c.StaplingFile.V, "rb", err))
+		}
 	}
 	return nil
 }
@@ -160,19 +168,6 @@ func checkOpens(b *build, n *Node) error {
 	name := b.confName(n.Args[0])
 	if _, err := b.files.ReadFile(name); err != nil {
 		return b.emerg(`open() "%s" failed %s`, name, errno(err))
-	}
-	return nil
-}
-
-// readable checks that a certificate's file can be read.
-func (b *build) readable(v Value, call, format string) error {
-	text, ok := v.Literal()
-	if !ok || strings.HasPrefix(text, "data:") || strings.HasPrefix(text, "engine:") || strings.HasPrefix(text, "store:") {
-		return nil
-	}
-	if _, err := b.files.ReadFile(text); err != nil {
-		return b.emergAt(Pos{}, format+": %s() failed (SSL: error:80000002:system library::%s:calling fopen(%s, r) error:10000080:BIO routines::no such file)",
-			text, call, errText(err), text)
 	}
 	return nil
 }
