@@ -54,6 +54,7 @@ func (m *master) start(log *startLog, p process) error {
 		return err
 	}
 	applyLimits(&m.cfg.Main, log)
+	useProcessors(&m.cfg.Main)
 	if m.srv, err = proxy.New(m.cfg, m.site.serverOptions()); err != nil {
 		return err
 	}
@@ -198,6 +199,7 @@ func (m *master) reload() {
 			m.srv.Logf(nginxconf.LogWarn, "the new user takes effect at the next start")
 		}
 		m.cfg = cfg
+		useProcessors(&cfg.Main)
 		for _, name := range m.srv.LogPaths() {
 			m.creds.own(name)
 		}
