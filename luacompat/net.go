@@ -70,6 +70,12 @@ func (w *Worker) openNet() {
 			return c, err
 		},
 	}
+	sock := w.table()
+	reqSocket := socket.Open(env, sock)
+	w.ngx.RawSetString("socket", sock)
+	if req, ok := w.ngx.RawGetString("req").(*lua.LTable); ok {
+		req.RawSetString("socket", w.vm.Root().NewFunction(reqSocket))
+	}
 	redis.Register(env, w.rt.hub)
 }
 
