@@ -194,12 +194,9 @@ func flush(h *handler, L *lua.LState) int {
 	if !h.req.HeaderSent() || !h.st.seenBody && !wait {
 		return fail(L, "nothing to flush")
 	}
+	// Aside keeps the turn: no other light thread writes meanwhile.
 	var err error
-	if wait {
-		h.w.vm.Block(func() { err = h.req.Flush(true) })
-	} else {
-		h.w.vm.Aside(func() { err = h.req.Flush(false) })
-	}
+	h.w.vm.Aside(func() { err = h.req.Flush(wait) })
 	if err != nil {
 		if wait {
 			return fail(L, flushError(err))

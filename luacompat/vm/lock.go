@@ -17,8 +17,9 @@ type Lock struct {
 }
 
 type waiter struct {
-	ch   chan struct{}
-	next *waiter
+	ch    chan struct{}
+	next  *waiter
+	ready bool // queued without a wait for something else
 }
 
 var waiters = sync.Pool{New: func() any { return &waiter{ch: make(chan struct{}, 1)} }}
@@ -36,25 +37,27 @@ func (l *Lock) Lock() {
 		waiters.Put(w)
 		return
 	}
-	if l.tail == nil {
-		l.head = w
-	} else {
-		l.tail.next = w
-	}
-	l.tail = w
+	l.push(w)
 	l.mu.Unlock()
-	<-w.ch
-	w.next = nil
-	waiters.Put(w)
+	w.wait()
 }
 
 // queue takes a place in line without waiting; the caller holds the lock, or
-// hands it to whom it starts.
+// hands it to whom it starts. As in ngx_lua, whose posted threads run before
+// events are looked at, it is ahead of those who came through Lock.
 func (l *Lock) queue() *waiter {
 	l.n.Add(1)
 	w := waiters.Get().(*waiter)
+	w.ready = true
 	l.mu.Lock()
-	l.push(w)
+	at := &l.head
+	for *at != nil && (*at).ready {
+		at = &(*at).next
+	}
+	if w.next = *at; w.next == nil {
+		l.tail = w
+	}
+	*at = w
 	l.mu.Unlock()
 	return w
 }
@@ -72,7 +75,7 @@ func (l *Lock) push(w *waiter) {
 // wait waits until the lock has been handed over.
 func (w *waiter) wait() {
 	<-w.ch
-	w.next = nil
+	w.next, w.ready = nil, false
 	waiters.Put(w)
 }
 

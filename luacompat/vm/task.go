@@ -25,7 +25,8 @@ type Task struct {
 	th      *thread // innermost thread
 	depth   int     // nested protected calls and resumes
 	cancel  context.CancelFunc
-	turn    *Lock // held by the one of a handler's threads that runs; nil with one thread
+	base    context.Context // of the handler: a light thread outlives its spawner
+	turn    *Lock           // held by the one of a handler's threads that runs; nil with one thread
 	parent  *Task
 	ended   bool
 	order   uint64 // which light thread of the VM ended first
@@ -50,13 +51,13 @@ func (v *VM) NewTask(ctx context.Context, host any) *Task {
 // t and its light threads. It is called by t while t runs.
 func (t *Task) Sibling() *Task {
 	t.share()
-	return &Task{VM: t.VM, Host: t.Host, Ctx: t.Ctx, turn: t.turn}
+	return &Task{VM: t.VM, Host: t.Host, Ctx: t.base, base: t.base, turn: t.turn}
 }
 
 // share makes the turn that the threads of t's handler hand on.
 func (t *Task) share() {
 	if t.turn == nil {
-		t.turn = new(Lock)
+		t.base, t.turn = t.Ctx, new(Lock)
 		t.turn.Lock()
 	}
 }
@@ -184,8 +185,8 @@ func (t *Task) stopped() bool { return t.killed || t.Ctx.Err() != nil }
 func (t *Task) Spawn(fn *lua.LFunction, args []lua.LValue, done func(results []lua.LValue, err error)) *Task {
 	v := t.VM
 	t.share()
-	ctx, cancel := context.WithCancel(t.Ctx)
-	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, turn: t.turn, parent: t, done: make(chan struct{})}
+	ctx, cancel := context.WithCancel(t.base)
+	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, base: t.base, turn: t.turn, parent: t, done: make(chan struct{})}
 	saved := v.cur
 	w := t.turn.queue()
 	go func() { // with the lock and the turn of its spawner
