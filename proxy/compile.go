@@ -209,6 +209,9 @@ func (c *compiler) location(l *nginxconf.Location, parent *location) (*location,
 	if kids != nil {
 		loc.kids = kids
 	}
+	if err := c.limitExcept(loc, l); err != nil {
+		return nil, err
+	}
 	if loc.rewrite, err = c.rewriteOps(l.Rewrite, loc); err != nil {
 		return nil, err
 	}

@@ -140,6 +140,9 @@ func (r *Request) accessPhase() rc {
 			if c == declined || c == ok {
 				continue
 			}
+			if c == 401 {
+				return r.delayUnauthorized()
+			}
 			return c
 		}
 		switch {
@@ -160,6 +163,9 @@ func (r *Request) accessPhase() rc {
 	if denied != declined {
 		if denied == 403 {
 			r.logf(logError, "access forbidden by rule")
+		}
+		if denied == 401 {
+			return r.delayUnauthorized()
 		}
 		return denied
 	}
@@ -226,6 +232,9 @@ func (r *Request) findConfig() rc {
 
 // setLocation makes loc the request's configuration.
 func (r *Request) setLocation(loc *location) {
+	if loc.except != nil && loc.limited(r.methodID) {
+		loc = loc.except
+	}
 	r.loc = loc
 	if r == r.main {
 		r.keepalive = r.conn != nil && r.conn.wantsKeepalive(r, loc)

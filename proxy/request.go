@@ -47,6 +47,7 @@ type Request struct {
 	uriChanged    bool
 	location0     bool // location has been looked up at least once
 	aliasInvalid  bool // the URI was rewritten within a location with alias
+	background    bool // runs beside its parent: a mirror
 	uriIntoAlias  bool // try_files chose a file below a regex location's alias
 	ctx           context.Context
 	cancel        context.CancelFunc
@@ -82,20 +83,20 @@ type Request struct {
 	requestID  string
 	up         *upstreamState // $upstream_*; made by the first proxied try
 
-	lua            any // luacompat's per-request state
-	luaReq         *luaRequest
-	luaTypeCleared bool
+	lua             any // luacompat's per-request state
+	luaReq          *luaRequest
+	luaTypeCleared  bool
 	filterFinalized bool // a header filter replaced the response
-	luaFinalize    bool
-	bodyStageLua   *luaBodyStage
-	rawTaken       bool
-	fakeWorker     int
-	captureCtx     any
-	headMem        []byte
-	modules        moduleState
-	cleanups       []func()
-	logFields      []byte
-	arena          []byte // scratch for values that must live as long as the request
+	luaFinalize     bool
+	bodyStageLua    *luaBodyStage
+	rawTaken        bool
+	fakeWorker      int
+	captureCtx      any
+	headMem         []byte
+	modules         moduleState
+	cleanups        []func()
+	logFields       []byte
+	arena           []byte // scratch for values that must live as long as the request
 }
 
 // nextStep says where the phase engine goes on.

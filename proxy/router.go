@@ -10,6 +10,7 @@ import (
 	"huidu/luacompat"
 	"huidu/luacompat/pcre"
 	"huidu/nginxconf"
+	"huidu/proxy/http1"
 	"huidu/proxy/upstream"
 )
 
@@ -135,6 +136,9 @@ type location struct {
 	aliasPrefix         int  // length of the prefix that alias replaces
 	symlinksFrom        *value
 	gzipRules           *gzipRules
+	except              *location // limit_except: where other methods go
+	exceptMethods       []http1.MethodID
+	authDelay           time.Duration
 	defaultType         string
 	types               map[string]string
 	errorPages          []errorPageRule

@@ -127,6 +127,11 @@ func (r *Request) openFile(path string) (*openedFile, *openError) {
 			return &openedFile{data: cf.data, size: int64(len(cf.data)), mtime: cf.mtime.Sec, file: true}, nil
 		}
 	}
+	return r.openPath(path, links, from)
+}
+
+// openPath opens a file that is not in the cache; a small one goes there.
+func (r *Request) openPath(path, links string, from int) (*openedFile, *openError) {
 	fd, oe := openUnder(path, links, from)
 	if oe != nil {
 		return nil, oe

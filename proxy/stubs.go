@@ -10,17 +10,8 @@ import (
 	"huidu/nginxconf"
 )
 
-type reqZone struct{}
-type connZone struct{}
-
-func (c *compiler) zones() error { return nil }
-
-func compileRealIP(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
-func compileLimits(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
-func compileAccess(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
 func compileMirror(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
 func compileFilters(c *compiler, loc *location, l *nginxconf.Location) error { return nil }
-func compileServerRealIP(c *compiler, srv *virtualServer) error              { return nil }
 func (c *compiler) geoVar(g *nginxconf.Geo) error                            { return errAt(g.Pos, "not yet") }
 
 type syslogWriter struct{}
@@ -38,11 +29,5 @@ func (b *logBuffer) close()                                         {}
 
 func (r *Request) logToVariablePath(al *accessLog, line []byte) {}
 
-type rateLimit struct{ rate int64 }
-
-func (r *Request) limitFrom(w *h1Writer)                      {}
-func (w *h1Writer) sendLimited(r *Request, p, tail []byte) rc { return failed }
-
 var _ = time.Now
 var _ luacompat.Request
-
