@@ -29,7 +29,10 @@ func (w *Worker) openHeader() {
 
 // respHeaderGet is ngx.header[name]: a string, an array of several, or nil.
 func respHeaderGet(h *handler, L *lua.LState) int {
-	name := hyphens(h.w.text(L, L.Get(2)))
+	name := h.w.text(L, L.Get(2))
+	if h.conf.TransformUnderscores {
+		name = hyphens(name)
+	}
 	switch vals := h.req.RespHeader(name); len(vals) {
 	case 0:
 		L.Push(lua.LNil)

@@ -128,6 +128,7 @@ func reqSetURI(h *handler, L *lua.LState) int {
 	}
 	h.req.SetURI(uri)
 	if jump {
+		h.st.ctx = nil
 		return h.end(L, Outcome{Kind: RewriteJump, URI: uri})
 	}
 	return 0

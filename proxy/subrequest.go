@@ -136,7 +136,7 @@ func (r *Request) prepareCapture(c *luacompat.CaptureRequest) *Request {
 		}
 	}
 	sr.ctx, sr.cancel = context.WithCancel(r.context())
-	sr.captureCtx = c.Ctx
+	sr.lua = c.Ctx // luacompat takes the table as the child's ngx.ctx
 	return sr
 }
 
