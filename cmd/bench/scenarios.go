@@ -60,7 +60,7 @@ func runArticle(b *bench) (int, error) {
 			return b.startNginx("tuned", port, text)
 		}},
 		{"huidu", "/test", func(port int) (*server, error) {
-			return b.startHuidu("huidu", port, string(article.NginxConf),
+			return b.startHuidu("article-huidu", port, string(article.NginxConf),
 				"--map-listen", article.ListenPort+"="+addrOf(port),
 				"--map-path", article.Prefix+"="+filepath.Join(b.dir, "huidu-site"),
 				"--map-addr", article.Redis+"="+addrOf(b.redisPort),

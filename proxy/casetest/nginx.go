@@ -142,8 +142,19 @@ func (n *nginxEngine) reload(w *world) error {
 	if refused {
 		return fmt.Errorf("refused:\n%s", w.errorLog())
 	}
-	time.Sleep(100 * time.Millisecond) // for the old worker to stop accepting
-	return err
+	if err != nil {
+		return err
+	}
+	// The old worker accepts until it has read its message.
+	return waitFor(func() error {
+		log := w.errorLog()
+		for _, p := range n.workers() {
+			if old[p] && !strings.Contains(log, p+"#"+p+": gracefully shutting down") {
+				return fmt.Errorf("old worker %s still accepts", p)
+			}
+		}
+		return nil
+	})
 }
 
 func (n *nginxEngine) stop(*world) error {
