@@ -39,7 +39,11 @@ func (c *compiler) rewriteOp(d *nginxconf.RewriteOp, loc *location) (rewriteOp, 
 		return &setOp{set: c.rt.vars.setter(d.Set.Var), value: v}, nil
 	case d.Return != nil:
 		text, err := c.valuePtr(d.Return.Text, d.Pos)
-		return &returnOp{code: d.Return.Code, text: text}, err
+		code := d.Return.Code
+		if code == 0 { // "return URL"
+			code = 302
+		}
+		return &returnOp{code: code, text: text}, err
 	case d.Rewrite != nil:
 		return c.rewriteRule(d.Rewrite, d.Pos)
 	case d.If != nil:

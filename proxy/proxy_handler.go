@@ -141,7 +141,7 @@ func (st *upstreamState) tryPeer(r *Request) (ft, rc) {
 	}
 	st.tries = append(st.tries, upstreamTry{connect: -1, header: -1, response: -1})
 	st.try = time.Now()
-	st.cached, st.headBytes, st.dialErr = false, 0, false
+	st.headBytes, st.dialErr = 0, false
 
 	if by := st.balancerBy(r); by != nil {
 		if why, c := st.runBalancer(r, by); why != ftNone || c != ok {
@@ -161,28 +161,42 @@ func (st *upstreamState) tryPeer(r *Request) (ft, rc) {
 	if st.group.Sticky != nil && st.group.Sticky.Cookie != "" {
 		st.setSticky(r)
 	}
-	if why, c := st.connect(r); why != ftNone || c != ok {
-		return why, c
+	why, c := st.exchange(r, st.group.Pool)
+	if why == nginxconf.NextError && st.cached && !st.gotAny && st.mayRetry(r, why, true) {
+		// The kept connection was stale: that says nothing about the peer.
+		st.closeConn()
+		why, c = st.exchange(r, nil)
 	}
-	if why, c := st.send(r); why != ftNone || c != ok {
-		return why, c
-	}
-	why, c := st.readHead(r)
 	if why != ftNone || c != ok {
 		return why, c
 	}
 	return st.respond(r)
 }
 
+// exchange sends the request and reads the header of the response.
+func (st *upstreamState) exchange(r *Request, pool *upstream.Pool) (ft, rc) {
+	st.gotAny = false
+	if why, c := st.connect(r, pool); why != ftNone || c != ok {
+		return why, c
+	}
+	if why, c := st.send(r); why != ftNone || c != ok {
+		return why, c
+	}
+	return st.readHead(r)
+}
+
 // connect takes a kept connection to the peer, or dials it.
-func (st *upstreamState) connect(r *Request) (ft, rc) {
-	st.key.Addr = st.peer.Name
+//
+// Differs: nginx takes a kept connection that turns out to be dead for a
+// failure of the peer.
+func (st *upstreamState) connect(r *Request, pool *upstream.Pool) (ft, rc) {
+	st.key.Addr, st.cached = st.peer.Name, false
 	if st.vars.tls {
 		if c := st.tlsKey(r); c != ok {
 			return ftNone, c
 		}
 	}
-	if pool := st.group.Pool; pool != nil {
+	if pool != nil {
 		if c := pool.Get(st.key); c != nil {
 			st.cached = true
 			st.sent0, st.received0 = c.Sent(), c.Received()
@@ -299,9 +313,6 @@ func (st *upstreamState) next(r *Request, why ft) (again bool, c rc) {
 		}
 		st.balancer.last = pick(state == upstream.Next, "next", "failed")
 		st.freePeer(r, state)
-	}
-	if st.cached && why == nginxconf.NextError {
-		st.picker.Tries++ // it may just have been closed for idleness
 	}
 	status := statusOf(why)
 	if st.gone.Load() {

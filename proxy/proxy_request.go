@@ -284,6 +284,9 @@ func (st *upstreamState) stopSender() bool {
 		if st.bodyFrom == bodyClient && st.client != nil {
 			st.client.ClearInterrupt()
 		}
+		if s.whole { // it was at its end just then
+			st.conn.ClearInterrupt()
+		}
 	}
 	st.sentBody = s.whole
 	return s.whole

@@ -407,7 +407,7 @@ func TestProxyUploads(t *testing.T) {
 			b, _ := io.ReadAll(resp.Body)
 			resp.Body.Close()
 			if want := fmt.Sprintf("%d %d %d", size, h, size); string(b) != want {
-				t.Errorf("%s %d: got %s, want %s", path, size, b, want)
+				t.Errorf("%s %d: got %s, want %s\n%s", path, size, b, want, g.log())
 			}
 		}
 	}
