@@ -20,6 +20,7 @@ var locModules = []func(c *compiler, loc *location, l *nginxconf.Location) error
 	compileStatic,
 	compileContent,
 	compileHeaders,
+	compileMisc,
 	compileFilters,
 	compileEchoFilter,
 	compileLua,

@@ -119,6 +119,7 @@ type moduleState struct {
 	connLimits      []func()
 	authRequest     *Request
 	echo            *echoState
+	uid             *uidState
 	mirror          bool
 }
 

@@ -139,6 +139,10 @@ type location struct {
 	except              *location // limit_except: where other methods go
 	exceptMethods       []http1.MethodID
 	authDelay           time.Duration
+	userID              *userID
+	browsers            *browsers
+	referers            *referers
+	secureLink          *secureLink
 	defaultType         string
 	types               map[string]string
 	errorPages          []errorPageRule

@@ -10,9 +10,7 @@ import (
 	"huidu/nginxconf"
 )
 
-func compileMirror(c *compiler, loc *location, l *nginxconf.Location) error  { return nil }
 func compileFilters(c *compiler, loc *location, l *nginxconf.Location) error { return nil }
-func (c *compiler) geoVar(g *nginxconf.Geo) error                            { return errAt(g.Pos, "not yet") }
 
 type syslogWriter struct{}
 
@@ -31,3 +29,5 @@ func (r *Request) logToVariablePath(al *accessLog, line []byte) {}
 
 var _ = time.Now
 var _ luacompat.Request
+
+func varGzipRatio(r *Request) (string, bool) { return "", false }

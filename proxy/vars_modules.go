@@ -1,0 +1,31 @@
+package proxy
+
+import "huidu/nginxconf"
+
+// moduleVars are the variables of the small modules.
+var moduleVars = map[string]getter{
+	"uid_got":             varUIDGot,
+	"uid_set":             varUIDSet,
+	"uid_reset":           func(*Request) (string, bool) { return "", true },
+	"modern_browser":      varModernBrowser,
+	"ancient_browser":     varAncientBrowser,
+	"msie":                varMSIE,
+	"invalid_referer":     varInvalidReferer,
+	"secure_link":         varSecureLink,
+	"secure_link_expires": varSecureLinkExpires,
+	"gzip_ratio":          varGzipRatio,
+	"connections_active":  func(r *Request) (string, bool) { return formatInt(r.counters().active), true },
+	"connections_reading": func(r *Request) (string, bool) { return formatInt(r.counters().reading), true },
+	"connections_writing": func(r *Request) (string, bool) { return formatInt(r.counters().writing), true },
+	"connections_waiting": func(r *Request) (string, bool) { return formatInt(r.counters().waiting), true },
+}
+
+// compileMisc prepares what those variables read, and userid's cookie.
+func compileMisc(c *compiler, loc *location, l *nginxconf.Location) error {
+	compileUserID(loc, l)
+	compileBrowsers(loc, l)
+	if err := compileReferers(c, loc, l); err != nil {
+		return err
+	}
+	return compileSecureLink(c, loc, l)
+}
