@@ -61,15 +61,6 @@ func checkNum(_ *build, n *Node) error {
 	return nil
 }
 
-func checkBufs(_ *build, n *Node) error {
-	num, ok := atoi(n.Args[0])
-	size, ok2 := parseSize(n.Args[1])
-	if !ok || !ok2 || num == 0 || size == 0 {
-		return dirErr("invalid value")
-	}
-	return nil
-}
-
 func checkPriority(b *build, n *Node) error {
 	s := strings.TrimLeft(n.Args[0], "+-")
 	if _, ok := atoi(s); !ok || len(n.Args[0])-len(s) > 1 {

@@ -160,14 +160,3 @@ func (b *build) finishSrv(lv *level) error {
 	inheritLuaSrv(b.conf.HTTP.Srv, c)
 	return nil
 }
-
-// finishCore gives an if or limit_except its location's handler.
-func (b *build) finishCore(parent, child *level, own bool) error {
-	if !own || child.location == nil || child.location.Kind != LocIf {
-		return nil
-	}
-	if c := child.loc.Core; c.Handler == HandlerNone {
-		c.Handler = parent.loc.Core.Handler
-	}
-	return nil
-}

@@ -13,7 +13,7 @@ func echoRows() []row {
 			}
 			e := own(&b.cur.loc.Echo)
 			e.Cmds = append(e.Cmds, c)
-			own(&b.cur.loc.Core).Handler = HandlerEcho
+			b.handlers[b.cur.loc] = HandlerEcho
 			return nil
 		})
 	}

@@ -161,7 +161,7 @@ func setContentBy(b *build, n *Node, c *LuaCode) error {
 		return errDuplicate
 	}
 	l.ContentBy = c
-	own(&b.cur.loc.Core).Handler = HandlerLua
+	b.handlers[b.cur.loc] = HandlerLua
 	return nil
 }
 

@@ -83,3 +83,13 @@ func TestHint(t *testing.T) {
 		t.Errorf("%s%+v", ds, ds)
 	}
 }
+
+// TestNearest: a misspelt directive is answered with the one that was meant.
+func TestNearest(t *testing.T) {
+	for name, want := range map[string]string{"porxy_pass": "proxy_pass", "lisen": "listen", "server_names": "server_name",
+		"location_": "location", "foo": "", "xyzzy_frobnicate": ""} {
+		if got := nearest(name, CtxServer|CtxLocation); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}

@@ -48,8 +48,6 @@ func (b *build) finishSection(sec section, parent, child *level, own bool) error
 	switch sec {
 	case secSrv:
 		return b.finishSrv(child)
-	case secCore:
-		return b.finishCore(parent, child, own)
 	case secSSL:
 		return b.finishSSL(parent, child)
 	case secProxy:
@@ -82,6 +80,9 @@ func (b *build) mergeChildren(sec section, rows []*row, parent *level, kids []*L
 }
 
 func (b *build) mergeLevel(sec section, rows []*row, parent, child *level) error {
+	if sec == secCore {
+		return b.mergeCore(rows, parent, child)
+	}
 	unshareLocal(sec, parent, child)
 	own := shareOrOwn(sec, parent, child)
 	if own {
@@ -98,10 +99,6 @@ func (b *build) mergeLevel(sec section, rows []*row, parent, child *level) error
 // something that is not inherited, a content handler above all.
 func unshareLocal(sec section, parent, child *level) {
 	switch sec {
-	case secCore:
-		if p := parent.loc.Core; p.Handler != HandlerNone || p.TryFiles.Set {
-			own(&child.loc.Core)
-		}
 	case secProxy:
 		if parent.loc.Proxy.Pass != nil {
 			own(&child.loc.Proxy)
@@ -115,4 +112,43 @@ func unshareLocal(sec section, parent, child *level) {
 			own(&child.loc.Misc)
 		}
 	}
+}
+
+// mergeCore merges ngx_http_core_module. A content handler is not inherited
+// (but an if that has none keeps its location's), so levels below one parent
+// that set nothing but the same handler share one struct.
+func (b *build) mergeCore(rows []*row, parent, child *level) error {
+	p := parent.loc.Core
+	handler := b.handlers[child.loc]
+	if handler == HandlerNone && child.location != nil && child.location.Kind == LocIf {
+		handler = p.Handler
+	}
+	key := coreKey{p, handler}
+	shared := child.loc.Core == nil
+	if shared {
+		if p.Handler == handler && !p.TryFiles.Set {
+			child.loc.Core = p
+			return nil
+		}
+		if c := b.cores[key]; c != nil {
+			child.loc.Core = c
+			return nil
+		}
+	}
+	own(&child.loc.Core).Handler = handler
+	for _, r := range rows {
+		if r.inherit != nil {
+			r.inherit(parent, child)
+		}
+	}
+	if shared {
+		b.cores[key] = child.loc.Core
+	}
+	return nil
+}
+
+// coreKey finds the core struct of levels that set only a handler.
+type coreKey struct {
+	parent  *CoreLoc
+	handler Handler
 }

@@ -80,7 +80,7 @@ const (
 // handlerRow is a directive that only chooses the content handler.
 func handlerRow(name string, ctx Context, args argSpec, h Handler, module string) row {
 	return custom(name, ctx, args, func(b *build, n *Node) error {
-		own(&b.cur.loc.Core).Handler = h
+		b.handlers[b.cur.loc] = h
 		return nil
 	}).in(module)
 }
@@ -176,7 +176,7 @@ func setMemcachedPass(b *build, n *Node) error {
 		return err
 	}
 	m.MemcachedPass = Opt[*Value]{V: &v, Set: true, Pos: n.Pos()}
-	own(&b.cur.loc.Core).Handler = HandlerMemcached
+	b.handlers[b.cur.loc] = HandlerMemcached
 	if text, ok := v.Literal(); ok {
 		up, _, err := b.upstreamFor(text, 0)
 		if err != nil {
@@ -207,7 +207,7 @@ func (b *build) finishMisc(parent, child *level, own bool) error {
 	if l := child.location; l != nil && (l.Kind == LocIf || l.Kind == LocLimitExcept) && !c.MemcachedPass.Set && p.MemcachedPass.Set {
 		c.MemcachedPass, c.MemcachedUpstream = p.MemcachedPass, p.MemcachedUpstream
 		if l.Kind == LocLimitExcept && child.loc.Core.Handler == HandlerNone {
-			b.unshareCore(parent, child)
+			unshareCore(child)
 			child.loc.Core.Handler = HandlerMemcached
 		}
 	}

@@ -127,7 +127,7 @@ func setProxyPass(b *build, n *Node) error {
 	if p.Pass != nil {
 		return errDuplicate
 	}
-	own(&b.cur.loc.Core).Handler = HandlerProxyPass
+	b.handlers[b.cur.loc] = HandlerProxyPass
 	text := n.Args[0]
 	pass := &ProxyPass{Pos: n.Pos()}
 	p.Pass = pass
@@ -405,7 +405,7 @@ func (b *build) finishProxy(parent, child *level, ownStruct bool) error {
 		c.Pass = p.Pass
 		if l.Kind == LocLimitExcept {
 			if child.loc.Core.Handler == HandlerNone {
-				b.unshareCore(parent, child)
+				unshareCore(child)
 				child.loc.Core.Handler = HandlerProxyPass
 			}
 		}
@@ -413,10 +413,8 @@ func (b *build) finishProxy(parent, child *level, ownStruct bool) error {
 	return nil
 }
 
-// unshareCore makes sure that the child's core struct is its own.
-func (b *build) unshareCore(parent, child *level) {
-	if child.loc.Core == parent.loc.Core {
-		c := *parent.loc.Core
-		child.loc.Core = &c
-	}
+// unshareCore gives a level a core struct of its own.
+func unshareCore(child *level) {
+	c := *child.loc.Core
+	child.loc.Core = &c
 }

@@ -107,10 +107,6 @@ func inEcho[T any](f func(*EchoLoc) *Opt[T]) field[T] {
 	return field[T]{secEcho, func(l *level) *Opt[T] { return f(own(&l.loc.Echo)) }}
 }
 
-func inMore[T any](f func(*MoreHeadersLoc) *Opt[T]) field[T] {
-	return field[T]{secMore, func(l *level) *Opt[T] { return f(own(&l.loc.More)) }}
-}
-
 func inMisc[T any](f func(*MiscLoc) *Opt[T]) field[T] {
 	return field[T]{secMisc, func(l *level) *Opt[T] { return f(own(&l.loc.Misc)) }}
 }

@@ -281,14 +281,6 @@ func valueOrOff(name string, ctx Context, f field[*Value]) row {
 	})
 }
 
-// file is a path that is resolved against the prefix, and mapped.
-func file(name string, ctx Context, f field[string], def ...string) row {
-	return newRow(name, ctx, take1, f, def, func(b *build, n *Node, o *Opt[string]) error {
-		o.V = b.fullName(n.Args[0])
-		return nil
-	})
-}
-
 // types is a list of MIME types, "*" among them, each once. A level that
 // writes one has the first default besides.
 // See: ngx_http_types_slot.

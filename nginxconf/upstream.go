@@ -1,7 +1,6 @@
 package nginxconf
 
 import (
-	"sort"
 	"strings"
 	"time"
 )
@@ -390,14 +389,4 @@ func setKeepalive(b *build, n *Node, o *Opt[int]) error {
 	}
 	o.V = v
 	return nil
-}
-
-// sortedKeys is for deterministic walks.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
 }

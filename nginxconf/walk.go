@@ -23,6 +23,8 @@ type build struct {
 	lenient   bool                 // an implicit http block was opened
 	vars      variables            // declared and needed variables
 	order     map[any][]*Location  // locations and ifs of a server or location, in order
+	cores     map[coreKey]*CoreLoc // see mergeCore
+	handlers  map[*LocConf]Handler // content handlers, until they are merged
 	once      map[string]bool      // singular directives without a place of their own
 	listens   []*boundAddr         // every address listened on, in order
 	zones     map[string]string    // shared memory zones: name to the directive that made it
@@ -32,7 +34,7 @@ type build struct {
 
 func newBuild(files Files, opt Options) *build {
 	b := &build{opt: opt, files: files, conf: &Config{}, dumped: map[string]bool{},
-		order: map[any][]*Location{}, once: map[string]bool{}, zones: map[string]string{},
+		order: map[any][]*Location{}, cores: map[coreKey]*CoreLoc{}, handlers: map[*LocConf]Handler{}, once: map[string]bool{}, zones: map[string]string{},
 		ups: map[string]*Upstream{}}
 	b.cur.main, b.cur.events = &b.conf.Main, &b.conf.Events
 	b.vars.init()
@@ -226,23 +228,12 @@ func (b *build) handle(n *Node) error {
 	if len(rows) > 0 {
 		return b.emerg(`"%s" directive is not allowed here`, n.Name)
 	}
-	return b.withHint(b.emerg(`unknown directive "%s"`, n.Name), n)
-}
-
-// withHint adds where a ";" is probably missing: after the line of the name,
-// when the arguments go on over further lines.
-func (b *build) withHint(err error, n *Node) error {
-	ce, ok := err.(*confErr)
-	if !ok || len(n.words) < 2 {
+	err := b.emerg(`unknown directive "%s"`, n.Name)
+	if near := nearest(n.Name, b.ctx); near != "" {
+		err.(*confErr).d.Hint = `did you mean "` + near + `"?`
 		return err
 	}
-	for i := 1; i < len(n.words); i++ {
-		if prev := int(n.words[i-1].line); int(n.words[i].line) > prev {
-			ce.d.Hint = `is a ";" missing at the end of line ` + itoa(prev) + "?"
-			break
-		}
-	}
-	return err
+	return b.withHint(err, n)
 }
 
 // single refuses a second occurrence of a directive that has no place of its
