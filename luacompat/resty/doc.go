@@ -1,0 +1,6 @@
+// Package resty is lua-resty-string in Go: the Lua modules resty.string,
+// resty.md5, resty.sha1 to resty.sha512, resty.random and resty.aes. The
+// originals call OpenSSL through LuaJIT's ffi, which scripts do not have here.
+//
+// See: https://github.com/openresty/lua-resty-string
+package resty
