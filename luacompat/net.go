@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"huidu/luacompat/resty"
 	"huidu/luacompat/resty/redis"
 	"huidu/luacompat/resty/redis/link"
 	"huidu/luacompat/socket"
@@ -77,6 +78,7 @@ func (w *Worker) openNet() {
 		req.RawSetString("socket", w.vm.Root().NewFunction(reqSocket))
 	}
 	redis.Register(env, w.rt.hub)
+	resty.Register(w.vm)
 }
 
 // socketConf is the socket part of the settings that a task runs under.
