@@ -28,7 +28,9 @@ func autoindex(r *Request) rc {
 	if !r.uriIsDir() || r.methodID != http1.MethodGet && r.methodID != http1.MethodHead {
 		return declined
 	}
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	dir, _, valid := r.filePath()
 	if !valid {
 		return 500

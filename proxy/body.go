@@ -29,6 +29,7 @@ type requestBody struct {
 	size      int64 // decoded bytes so far
 	replaced  bool  // a directive or script gave another body
 	shared    bool  // a subrequest's view of its parent's body
+	broken    bool  // the framing is lost
 	building  bool  // between init_body and finish_body
 	buildSize int64
 	buf       *netconn.Buffer
@@ -86,9 +87,6 @@ func (r *Request) sendContinue() error {
 	b.expect = true
 	v, found := r.head.Headers.Get(http1.HeaderExpect)
 	if !found || !http1.EqualFold(v, "100-continue") {
-		return nil
-	}
-	if b.framing.Kind == http1.FramingNone {
 		return nil
 	}
 	r.conn.nc.SetWriteTimeout(r.loc.sendTimeout)
@@ -270,12 +268,43 @@ func (r *Request) bodyReader() io.Reader {
 // dropped now, the rest after the response.
 //
 // See: ngx_http_discard_request_body.
-func (r *Request) discardLater() {
-	if r != r.main || r.conn == nil || r.body.ended {
-		return
+func (r *Request) discardLater() { r.discardBody() }
+
+// discardBody is discardLater for handlers that can still answer a broken
+// body: ok, or the status to answer.
+func (r *Request) discardBody() rc {
+	b := &r.body
+	if r != r.main || r.conn == nil || b.discarded || b.started {
+		return ok
 	}
-	r.body.discarded = true
-	r.body.expect = true
+	if r.sendContinue() != nil {
+		return failed
+	}
+	if b.ended {
+		return ok
+	}
+	b.discarded = true
+	nc := r.conn.nc
+	for in := nc.Buffered(); len(in) > 0 && !b.ended; in = nc.Buffered() {
+		n := 0
+		if b.framing.Kind == http1.FramingLength {
+			n = int(min(int64(len(in)), b.left))
+			b.left -= int64(n)
+			b.ended = b.left == 0
+		} else {
+			var err error
+			if _, n, b.ended, err = b.chunks.Next(in); err != nil {
+				b.broken = true
+				r.keepalive = false
+				return 400
+			}
+			if n == 0 {
+				break
+			}
+		}
+		nc.Consume(n)
+	}
+	return ok
 }
 
 // finish reads and drops what is left of the body, so that the next request
@@ -284,7 +313,7 @@ func (b *requestBody) finish(r *Request) bool {
 	if b.ended {
 		return true
 	}
-	if !r.keepalive {
+	if !r.keepalive || b.broken {
 		return false
 	}
 	b.discarded, b.started, b.expect = true, true, true

@@ -25,6 +25,7 @@ type conn struct {
 	addr   *addrConf
 	w      h1Writer
 	idle   atomic.Bool
+	under  atomic.Pointer[Router] // what the request at hand runs under
 }
 
 // serve is the life of a connection.
@@ -108,9 +109,11 @@ func (c *conn) serveOne(wait time.Duration) connEnd {
 		}
 	}
 	rt.acquire()
+	c.under.Store(rt)
 	r := c.newRequest()
 	end := c.handle(r)
 	r.free()
+	c.under.Store(nil)
 	rt.release()
 	return end
 }

@@ -34,7 +34,9 @@ func emptyGIF(r *Request) rc {
 	if !isGetHead(r) {
 		return 405
 	}
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	o := &r.out
 	o.status = 200
 	o.setType("image/gif")
@@ -67,7 +69,9 @@ func stubStatus(r *Request) rc {
 	if !isGetHead(r) {
 		return 405
 	}
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	n := r.counters()
 	body := fmt.Appendf(nil, "Active connections: %d \nserver accepts handled requests\n %d %d %d \nReading: %d Writing: %d Waiting: %d \n",
 		n.active, n.accepted, n.handled, n.requests, n.reading, n.writing, n.waiting)

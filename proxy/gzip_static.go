@@ -56,7 +56,9 @@ func gzipStatic(r *Request, always bool) rc {
 		r.logf(logCrit, "\"%s\" is not a regular file", path)
 		return 404
 	}
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	r.out.status = 200
 	r.out.contentLength = o.size
 	r.out.lastModified = o.mtime

@@ -167,7 +167,9 @@ func (r *Request) passFile(stage int, f *os.File, off, n int64, fl outFlag) rc {
 
 // respond sends status, type and body as one complete response.
 func (r *Request) respond(status int, contentType string, body []byte) rc {
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	r.out.status = status
 	if contentType != "" {
 		r.out.setType(contentType)

@@ -129,7 +129,9 @@ func (op *returnOp) exec(r *Request, _ *rewriteState) rc {
 // sendText is nginx's ngx_http_send_response: status with a text body, or a
 // redirect whose place the text is.
 func (r *Request) sendText(status int, text *value, contentType string) rc {
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	if status == 444 {
 		return statusClose
 	}

@@ -217,6 +217,19 @@ func (a *addrConf) findServer(r *Request, host string) *virtualServer {
 	return a.defaultServer
 }
 
+// namedServer is the server that goes by a name; nil when none does.
+func (a *addrConf) namedServer(host string) *virtualServer {
+	if a.names != nil {
+		return a.names.find(nil, host)
+	}
+	for _, n := range a.defaultServer.conf.Names {
+		if n.Name == host {
+			return a.defaultServer
+		}
+	}
+	return nil
+}
+
 // nameTable finds a server by name, in nginx's order: exact, longest leading
 // wildcard, longest trailing wildcard, first regular expression.
 type nameTable struct {

@@ -216,7 +216,22 @@ func (s *Server) Reload(cfg *nginxconf.Config) error {
 	}
 	s.mu.Unlock()
 	old.retire()
+	if limit := cfg.Main.WorkerShutdownTimeout.V; limit > 0 {
+		time.AfterFunc(limit, func() { s.interruptUnder(old) })
+	}
 	return nil
+}
+
+// interruptUnder ends the requests that still run under a replaced
+// configuration (worker_shutdown_timeout).
+func (s *Server) interruptUnder(rt *Router) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.under.Load() == rt {
+			c.abort()
+		}
+	}
 }
 
 // Quit stops accepting, lets requests under way finish and returns when the

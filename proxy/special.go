@@ -69,6 +69,7 @@ func (r *Request) specialResponse(status rc) rc {
 			}
 		}
 	}
+	r.body.expect = true
 	r.discardLater()
 	return r.sendSpecial(int(status))
 }

@@ -82,7 +82,9 @@ func staticFile(r *Request) rc {
 
 // sendFile answers with a file.
 func (r *Request) sendFile(o *openedFile) rc {
-	r.discardLater()
+	if c := r.discardBody(); c != ok {
+		return c
+	}
 	r.out.status = 200
 	r.out.contentLength = o.size
 	r.out.lastModified = o.mtime

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -30,6 +31,7 @@ type serverTLS struct {
 	verify    string // off, on, optional, optional_no_ca
 	depth     int
 	roots     *x509.CertPool // ssl_client_certificate and ssl_trusted_certificate
+	inter     []*x509.Certificate
 	crl       *tlsconf.CRL
 	reject    bool
 	dynamic   bool // certificates are loaded per handshake
@@ -43,6 +45,7 @@ type certName struct {
 // tlsState is what the handshake of a connection found out.
 type tlsState struct {
 	cs     tls.ConnectionState
+	named  bool // the name that the client asked for is a server's
 	plain  bool // plain HTTP spoken to a TLS port
 	srv    *virtualServer
 	server *serverTLS
@@ -70,7 +73,10 @@ func (c *compiler) tlsFor(a *addrConf) error {
 		st.config = st.config.Clone()
 		st.config.NextProtos = protos
 	}
-	a.tls.base = a.tls.byServer[a.defaultServer].config
+	a.tls.base = a.tls.byServer[a.defaultServer].config.Clone()
+	a.tls.base.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+		return h.Context().Value(connKey{}).(*conn).configFor(h)
+	}
 	return nil
 }
 
@@ -166,7 +172,11 @@ func (c *compiler) clientCAs(st *serverTLS, cfg *tls.Config, k *nginxconf.SSLSrv
 			return err
 		}
 		for _, ca := range cas {
-			st.roots.AddCert(ca)
+			if bytes.Equal(ca.RawSubject, ca.RawIssuer) {
+				st.roots.AddCert(ca)
+			} else { // OpenSSL builds chains up to a self-signed root
+				st.inter = append(st.inter, ca)
+			}
 			if i == 0 {
 				cfg.ClientCAs.AddCert(ca)
 			}
@@ -277,9 +287,7 @@ func (c *conn) handshake() bool {
 		c.tls.plain = true
 		return true
 	}
-	cfg := c.addr.tls.base.Clone()
-	cfg.GetConfigForClient = c.configFor
-	tc := tls.Server(c.nc.NetConn(), cfg)
+	tc := tls.Server(c.nc.NetConn(), c.addr.tls.base)
 	ctx := context.WithValue(context.Background(), connKey{}, c)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		c.handshakeFailed(err)
@@ -295,13 +303,18 @@ func (c *conn) handshake() bool {
 func (c *conn) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
 	c.tls.hello = h
 	if h.ServerName != "" {
-		if s := c.addr.findServer(nil, lower(h.ServerName)); s != nil {
-			c.tls.srv, c.tls.server = s, c.addr.tls.byServer[s]
+		if s := c.addr.namedServer(lower(h.ServerName)); s != nil {
+			c.tls.srv, c.tls.server, c.tls.named = s, c.addr.tls.byServer[s], true
 		}
 	}
 	st := c.tls.server
-	if st.reject || len(st.certs) == 0 && !st.dynamic {
+	if st.reject {
 		return nil, errRejected
+	}
+	if len(st.certs) == 0 && !st.dynamic { // as without SNI
+		if st = c.addr.tls.byServer[c.addr.defaultServer]; st.reject || len(st.certs) == 0 && !st.dynamic {
+			return nil, errRejected
+		}
 	}
 	return st.config, nil
 }
@@ -336,6 +349,9 @@ func (c *conn) verifyClient() string {
 	for _, ic := range certs[1:] {
 		inter.AddCert(ic)
 	}
+	for _, ic := range st.inter {
+		inter.AddCert(ic)
+	}
 	chains, err := certs[0].Verify(x509.VerifyOptions{Roots: st.roots, Intermediates: inter,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
@@ -345,7 +361,7 @@ func (c *conn) verifyClient() string {
 	for _, ch := range chains {
 		short = min(short, len(ch))
 	}
-	if short > st.depth+2 || short > 2 && short-2 >= st.depth+1 {
+	if short-2 > st.depth { // the intermediates, as OpenSSL counts since 1.1.0
 		return "FAILED:certificate chain too long"
 	}
 	if st.crl != nil {
@@ -369,7 +385,7 @@ func (r *Request) checkTLS() rc {
 	if st == nil || st.verify == "" || st.verify == "off" {
 		return ok
 	}
-	if t.srv != r.srv && t.server.verify == "off" {
+	if t.named && lower(t.cs.ServerName) != r.host {
 		r.logf(logInfo, "client attempted to request the server name different from the one that was negotiated while reading client request headers")
 		return 421
 	}

@@ -36,14 +36,16 @@ func tlsGetter(name string) getter {
 //
 // See: https://nginx.org/en/docs/http/ngx_http_ssl_module.html#variables
 var tlsVars = map[string]func(t *tlsState) string{
-	"ssl_protocol":        func(t *tlsState) string { return tlsconf.ProtocolName(t.cs.Version) },
-	"ssl_cipher":          func(t *tlsState) string { return tlsconf.CipherName(t.cs.CipherSuite) },
-	"ssl_ciphers":         func(t *tlsState) string { return t.clientCiphers() },
-	"ssl_curve":           func(t *tlsState) string { return tlsconf.CurveName(t.cs.CurveID) },
-	"ssl_curves":          func(t *tlsState) string { return t.clientCurves() },
-	"ssl_server_name":     func(t *tlsState) string { return t.cs.ServerName },
-	"ssl_alpn_protocol":   func(t *tlsState) string { return t.cs.NegotiatedProtocol },
-	"ssl_session_reused":  func(t *tlsState) string { return pick(t.cs.DidResume, "r", ".") },
+	"ssl_protocol":       func(t *tlsState) string { return tlsconf.ProtocolName(t.cs.Version) },
+	"ssl_cipher":         func(t *tlsState) string { return tlsconf.CipherName(t.cs.CipherSuite) },
+	"ssl_ciphers":        func(t *tlsState) string { return t.clientCiphers() },
+	"ssl_curve":          func(t *tlsState) string { return tlsconf.CurveName(t.cs.CurveID) },
+	"ssl_curves":         func(t *tlsState) string { return t.clientCurves() },
+	"ssl_server_name":    func(t *tlsState) string { return t.cs.ServerName },
+	"ssl_alpn_protocol":  func(t *tlsState) string { return t.cs.NegotiatedProtocol },
+	"ssl_session_reused": func(t *tlsState) string { return pick(t.cs.DidResume, "r", ".") },
+	// Differs: crypto/tls does not tell a session's id.
+	"ssl_session_id":      func(*tlsState) string { return "" },
 	"ssl_early_data":      func(*tlsState) string { return "" },
 	"ssl_client_verify":   func(t *tlsState) string { return t.verify },
 	"ssl_client_raw_cert": func(t *tlsState) string { return strings.TrimRight(t.clientPEM(), "\n") },

@@ -4,14 +4,33 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"os"
 	"time"
 )
 
-// CRL is a set of revocation lists, by issuer.
-type CRL struct{ lists []*x509.RevocationList }
+// CRL is a set of revocation lists. They are the administrator's own files, so
+// their signatures are not checked again.
+type CRL struct{ lists []revocationList }
+
+// revocationList is a CertificateList of RFC 5280, version 1 or 2.
+type revocationList struct {
+	TBS struct {
+		Raw        asn1.RawContent
+		Version    int `asn1:"optional,default:0"`
+		Algorithm  pkix.AlgorithmIdentifier
+		Issuer     asn1.RawValue
+		ThisUpdate time.Time
+		NextUpdate time.Time                 `asn1:"optional"`
+		Revoked    []pkix.RevokedCertificate `asn1:"optional"`
+		Extensions []pkix.Extension          `asn1:"tag:0,optional,explicit"`
+	}
+	Algorithm pkix.AlgorithmIdentifier
+	Signature asn1.BitString
+}
 
 // LoadCRL reads a PEM file of revocation lists.
 func LoadCRL(path string) (*CRL, error) {
@@ -28,8 +47,8 @@ func LoadCRL(path string) (*CRL, error) {
 		if block.Type != "X509 CRL" {
 			continue
 		}
-		l, err := x509.ParseRevocationList(block.Bytes)
-		if err != nil {
+		var l revocationList
+		if _, err := asn1.Unmarshal(block.Bytes, &l); err != nil {
 			return nil, fmt.Errorf("X509_LOOKUP_load_file(%q) failed: %w", path, err)
 		}
 		out.lists = append(out.lists, l)
@@ -49,14 +68,14 @@ func (c *CRL) Check(chain []*x509.Certificate) string {
 		}
 		found := false
 		for _, l := range c.lists {
-			if !bytes.Equal(l.RawIssuer, cert.RawIssuer) {
+			if !bytes.Equal(l.TBS.Issuer.FullBytes, cert.RawIssuer) {
 				continue
 			}
 			found = true
-			if !l.NextUpdate.IsZero() && time.Now().After(l.NextUpdate) {
+			if !l.TBS.NextUpdate.IsZero() && time.Now().After(l.TBS.NextUpdate) {
 				return "CRL has expired"
 			}
-			for _, e := range l.RevokedCertificateEntries {
+			for _, e := range l.TBS.Revoked {
 				if e.SerialNumber.Cmp(cert.SerialNumber) == 0 {
 					return "certificate revoked"
 				}
@@ -71,7 +90,7 @@ func (c *CRL) Check(chain []*x509.Certificate) string {
 
 func (c *CRL) has(issuer []byte) bool {
 	for _, l := range c.lists {
-		if bytes.Equal(l.RawIssuer, issuer) {
+		if bytes.Equal(l.TBS.Issuer.FullBytes, issuer) {
 			return true
 		}
 	}
