@@ -170,7 +170,7 @@ type ProxyLoc struct {
 	SSL                   ProxySSL
 }
 
-// ProxySSL is proxy_ssl_*.
+// ProxySSL is proxy_ssl_*. Certificates are resolved as those of SSLSrv.
 type ProxySSL struct {
 	Certificate        Opt[*Value]
 	CertificateKey     Opt[*Value]

@@ -33,7 +33,10 @@ type SizeCount struct {
 
 // SSLSrv holds ssl_* of a server.
 type SSLSrv struct {
-	On                  Opt[bool] // the obsolete "ssl on"; Listen.SSL has it too
+	On Opt[bool] // the obsolete "ssl on"; Listen.SSL has it too
+	// Certificate and CertificateKey are full paths, or "data:…", "engine:…",
+	// "store:…". One that starts with a variable is not resolved: its file is
+	// relative to the main file's directory when the variable is known.
 	Certificate         Opt[[]Value]
 	CertificateKey      Opt[[]Value]
 	PasswordFile        Opt[string]
