@@ -59,6 +59,7 @@ func encodeArgs(w *Worker, L *lua.LState) int {
 // encodeArgs writes a table as a query string. true gives a bare key, false
 // nothing, a table one pair for each of its values.
 func (w *Worker) encodeArgs(L *lua.LState, t *lua.LTable) string {
+	w.fill(t)
 	var b []byte
 	key := func(k string) {
 		if len(b) > 0 {

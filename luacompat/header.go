@@ -120,17 +120,13 @@ func (h *handler) pushHeaders(L *lua.LState, hs []Header, limit int, raw bool) i
 // received when raw; unless raw, its lookups ignore case and take underscores
 // for hyphens.
 func (w *Worker) headersTable(hs []Header, raw bool) *lua.LTable {
+	if !raw {
+		return w.lazyTable(hs)
+	}
 	L := w.vm.Root()
 	t := L.CreateTable(0, len(hs))
 	for _, x := range hs {
-		k := x.Key
-		if !raw {
-			k = lower(k)
-		}
-		addValue(L, t, k, lua.LString(x.Value))
-	}
-	if !raw {
-		t.Metatable = w.headersMT
+		addValue(L, t, x.Key, lua.LString(x.Value))
 	}
 	return t
 }

@@ -89,7 +89,7 @@ func (w *Worker) request(L *lua.LState, phases phaseSet) *handler {
 // See: https://github.com/openresty/lua-nginx-module#ngxctx
 func (h *handler) ctxTable() *lua.LTable {
 	if h.st.ctx == nil {
-		h.st.ctx = h.w.table()
+		h.st.ctx = h.w.vm.Root().CreateTable(0, 4)
 	}
 	return h.st.ctx
 }

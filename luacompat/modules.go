@@ -203,6 +203,7 @@ func (w *Worker) openReqModule(L *lua.LState) int {
 			L.RaiseError("bad 'name' argument: string expected, got nil")
 		}
 		for _, v := range headerValues(h, L, L.Get(2), "bad 'value' argument: string or table expected, got nil", "bad 'value' argument: non-empty table expected") {
+			h.headers = nil
 			h.req.AddHeader(escape(h.w.text(L, name), &headerNameSet), v)
 		}
 		return 0

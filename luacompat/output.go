@@ -116,6 +116,7 @@ func (h *handler) appendTable(L *lua.LState, b []byte, t *lua.LTable, arg int, f
 // appendArray appends the items 1 to the largest index. strict refuses nil,
 // booleans and null, as cosockets do. msg says what was wrong.
 func appendArray(w *Worker, b []byte, t *lua.LTable, strict bool) (_ []byte, msg string) {
+	w.fill(t)
 	top := 0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		n, ok := k.(lua.LNumber)

@@ -207,7 +207,11 @@ func reqGetPostArgs(h *handler, L *lua.LState) int {
 // See: https://github.com/openresty/lua-nginx-module#ngxreqget_headers
 func reqGetHeaders(h *handler, L *lua.LState) int {
 	limit, raw := headerLimit(L)
-	hs, truncated := h.req.Headers(limit)
+	hs, truncated := h.headers, h.truncated
+	if h.limit != limit || hs == nil {
+		hs, truncated = h.req.Headers(limit)
+		h.headers, h.truncated, h.limit = hs, truncated, limit
+	}
 	L.Push(h.w.headersTable(hs, raw))
 	if truncated {
 		h.req.Log(logDebug, fmt.Sprintf("lua exceeding request header limit %d > %d", len(hs)+1, limit))
@@ -248,6 +252,7 @@ func (h *handler) setReqHeader(L *lua.LState, v lua.LValue) int {
 	default:
 		vals = []string{escape(h.w.text(L, v), &headerValueSet)}
 	}
+	h.headers = nil
 	h.req.SetHeader(name, vals)
 	return 0
 }

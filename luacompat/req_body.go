@@ -112,6 +112,7 @@ func reqSetBodyData(h *handler, L *lua.LState) int {
 	bodyArgs(L, 1, 1)
 	data := checkString(L, 1, "set_body_data")
 	h.bodyWasRead(L)
+	h.headers = nil // Content-Length changes
 	h.req.SetBodyData([]byte(data))
 	return 0
 }
@@ -124,6 +125,7 @@ func reqSetBodyFile(h *handler, L *lua.LState) int {
 	name := checkString(L, 1, "set_body_file")
 	h.bodyWasRead(L)
 	clean := n == 2 && checkBool(L, 2, "set_body_file")
+	h.headers = nil // Content-Length changes
 	if err := h.req.SetBodyFile(name, clean); err != nil {
 		L.RaiseError("%s", err.Error())
 	}
@@ -141,6 +143,7 @@ func reqInitBody(h *handler, L *lua.LState) int {
 			L.RaiseError("bad size argument: %d", size)
 		}
 	}
+	h.headers = nil // Content-Length changes
 	if err := h.req.InitBody(size); err != nil {
 		L.RaiseError("%s", err.Error())
 	}
@@ -174,6 +177,7 @@ func reqFinishBody(h *handler, L *lua.LState) int {
 		L.RaiseError("request_body not initialized")
 	}
 	h.st.bodyBuild = false
+	h.headers = nil // Content-Length changes
 	if err := h.req.FinishBody(); err != nil {
 		L.RaiseError("fail to write file")
 	}

@@ -52,6 +52,10 @@ type handler struct {
 	conf  *LocationConf
 	task  vm.Task
 
+	headers   []Header // what get_headers(limit) gave; nil when it may differ
+	limit     int
+	truncated bool
+
 	set      *setArgs // PhaseSet: the arguments behind ngx.arg
 	out      Outcome
 	ended    bool // a light thread ended the handler: out holds

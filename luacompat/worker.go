@@ -89,6 +89,7 @@ func (w *Worker) open() error {
 	w.openArg()
 	w.openVar()
 	w.openMagic()
+	w.openLazy()
 	w.openHeader()
 	w.openReq()
 	w.openControl()

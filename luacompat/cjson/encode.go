@@ -5,6 +5,8 @@ import (
 	"math"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/stdlib"
 )
 
 // maxDepth bounds the Go stack whatever encode_max_depth and
@@ -123,6 +125,7 @@ func (e *encoder) table(t *lua.LTable, depth int) bool {
 		return false
 	}
 	raw := true
+	stdlib.Fill(t)
 	if mt, ok := t.Metatable.(*lua.LTable); ok {
 		if mt == e.m.arrayMT {
 			return e.array(t, t.Len(), true, depth)
