@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"strings"
+
 	"huidu/nginxconf"
 	"huidu/proxy/http1"
 )
@@ -47,14 +49,14 @@ func (r *Request) authRequest(uri string, sets []authSet) rc {
 	defer sr.endSubrequest()
 	status := sr.captureStatus()
 	for i := range sets {
-		sets[i].set(r, r.own(sets[i].value.eval(sr)))
+		sets[i].set(r, strings.Clone(sets[i].value.eval(sr)))
 	}
 	switch {
 	case status == 403:
 		return 403
 	case status == 401:
 		if v, found := sr.out.headers.Get(http1.HeaderWWWAuthenticate); found {
-			r.out.headers.AddID(http1.HeaderWWWAuthenticate, r.own(v))
+			r.out.headers.AddID(http1.HeaderWWWAuthenticate, strings.Clone(v))
 		}
 		return 401
 	case status >= 200 && status < 300:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -150,6 +151,7 @@ func (s *Server) acceptOn(l *listener) {
 			s.mu.Unlock()
 			s.accepted.Add(1)
 			s.wg.Go(c.serve)
+			runtime.Gosched() // connections begin in the order they came, not the newest first
 		}
 	})
 }
