@@ -49,6 +49,7 @@ type link struct {
 	in       reader
 	deadline time.Time // set on conn
 	until    time.Time // when the reader gives up
+	finishBy time.Time // the same, for a reply that has begun
 	ctx      context.Context
 }
 
@@ -209,9 +210,7 @@ func (l *link) lead(ctx context.Context, c *call) (*call, error) {
 			break
 		}
 		front := l.front()
-		if l.until = c.deadline; l.in.buffered() > 0 && front.deadline.After(l.until) {
-			l.until = front.deadline // its reply has begun
-		}
+		l.until, l.finishBy = c.deadline, front.deadline
 		l.mu.Unlock()
 		r, err := l.in.reply(0)
 		if err != nil {
@@ -219,14 +218,18 @@ func (l *link) lead(ctx context.Context, c *call) (*call, error) {
 				return l.leave(c, giveUp(ctx))
 			}
 			l.mu.Lock()
-			if e := (*ProtocolError)(nil); errors.As(err, &e) {
-				l.finish(front, err)
+			e := (*ProtocolError)(nil)
+			if err = words(err); l.err == nil && (errors.As(err, &e) || err == ErrTimeout) {
+				l.finish(front, err) // the others see the connection end
 				err = ErrClosed
 			}
 			l.fail(err)
 			break
 		}
 		l.mu.Lock()
+		if l.err != nil {
+			break // a failed write has finished all calls
+		}
 		if front.add(r); front.want == 0 {
 			l.finish(front, nil)
 		} else {
@@ -249,7 +252,7 @@ func giveUp(ctx context.Context) error {
 // between reports whether reading ended for want of time between replies, so
 // that another goroutine may go on.
 func (l *link) between(err error) bool {
-	return errors.Is(err, os.ErrDeadlineExceeded) && l.in.buffered() == 0
+	return errors.Is(err, os.ErrDeadlineExceeded) && !l.in.mid
 }
 
 func (c *call) add(r Reply) {
@@ -374,10 +377,18 @@ type linkReader link
 func (l *linkReader) Read(p []byte) (int, error) {
 	for {
 		now := time.Now()
-		if !now.Before(l.until) || l.ctx.Err() != nil {
+		want := l.until
+		if l.in.mid {
+			// Half a reply would be lost for all.
+			if l.finishBy.After(want) {
+				want = l.finishBy
+			}
+		} else if l.ctx.Err() != nil {
 			return 0, os.ErrDeadlineExceeded
 		}
-		want := l.until
+		if !now.Before(want) {
+			return 0, os.ErrDeadlineExceeded
+		}
 		if w := now.Add(cancelCheck); w.Before(want) {
 			want = w
 		}
@@ -460,6 +471,7 @@ func (l *link) receive(ctx context.Context, limit time.Duration) (Reply, error) 
 	l.reading = true
 	l.mu.Unlock()
 	l.ctx, l.until = ctx, time.Now().Add(limit)
+	l.finishBy = l.until
 	r, err := l.in.reply(0)
 	l.mu.Lock()
 	defer l.mu.Unlock()

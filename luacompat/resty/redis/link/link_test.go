@@ -4,12 +4,15 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -435,5 +438,122 @@ func BenchmarkRequest(b *testing.B) {
 			wg.Wait()
 			b.ReportMetric(float64(cpu()-start)/float64(b.N), "cpu-ns/op")
 		})
+	}
+}
+
+// TestChaos: callers with short and long patience, some of which give up, on
+// a server with moods. Nobody gets another's reply and nobody hangs.
+func TestChaos(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { moody(c) })
+		}
+	})
+	h := newHub(t)
+	var callers sync.WaitGroup
+	var ok, late, lost atomic.Int64
+	for g := range 24 {
+		callers.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(g), 1))
+			for i := range 120 {
+				want := fmt.Sprintf("%d-%d-%s", g, i, strings.Repeat("x", rnd.IntN(200)))
+				if rnd.IntN(50) == 0 {
+					want += strings.Repeat("y", 100<<10)
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				to := sec
+				switch rnd.IntN(6) {
+				case 0:
+					to.Read = time.Duration(rnd.IntN(4000)) * time.Microsecond
+				case 1:
+					time.AfterFunc(time.Duration(rnd.IntN(4000))*time.Microsecond, cancel)
+				}
+				s, err := h.Connect(ctx, Target{Network: "tcp", Addr: ln.Addr().String()}, nil, to)
+				if err == nil {
+					var res *Result
+					if res, err = s.Do(ctx, cmd("echo", want), to); err == nil {
+						if got := res.Replies()[0].Str; got != want {
+							t.Errorf("got %.40q, want %.40q", got, want)
+						}
+						res.Release()
+						ok.Add(1)
+					}
+				}
+				cancel()
+				switch {
+				case err == nil:
+				case err == ErrTimeout && to.Read == sec.Read:
+					t.Error("a patient caller timed out")
+				case err == ErrTimeout || err == context.Canceled:
+					late.Add(1)
+				default:
+					lost.Add(1)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { callers.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(60 * time.Second):
+		buf := make([]byte, 1<<18)
+		t.Fatalf("callers hang\n%s", buf[:runtime.Stack(buf, true)])
+	}
+	h.Close()
+	ln.Close()
+	wg.Wait()
+	t.Logf("%d answered, %d gave up, %d lost their connection", ok.Load(), late.Load(), lost.Load())
+	if ok.Load() < 1000 {
+		t.Error("too few answers")
+	}
+}
+
+// moody echoes, in pieces, sometimes late; some connections it drops.
+func moody(c net.Conn) {
+	defer c.Close()
+	br := bufio.NewReader(c)
+	rnd := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
+	for {
+		var words, size int
+		if _, err := fmt.Fscanf(br, "*%d\r\n", &words); err != nil {
+			return
+		}
+		var last []byte
+		for range words {
+			if _, err := fmt.Fscanf(br, "$%d\r\n", &size); err != nil {
+				return
+			}
+			last = make([]byte, size+2)
+			if _, err := io.ReadFull(br, last); err != nil {
+				return
+			}
+		}
+		reply := append(fmt.Appendf(nil, "$%d\r\n", size), last...)
+		switch rnd.IntN(40) {
+		case 0:
+			time.Sleep(time.Duration(rnd.IntN(3000)) * time.Microsecond)
+		case 1:
+			n := rnd.IntN(len(reply))
+			c.Write(reply[:n])
+			reply = reply[n:]
+			time.Sleep(time.Duration(rnd.IntN(2000)) * time.Microsecond)
+		case 2:
+			if rnd.IntN(10) == 0 {
+				return
+			}
+		}
+		if _, err := c.Write(reply); err != nil {
+			return
+		}
 	}
 }

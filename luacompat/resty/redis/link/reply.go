@@ -44,6 +44,7 @@ type reader struct {
 	src  io.Reader
 	buf  []byte
 	r, w int
+	mid  bool // part of a reply has come
 }
 
 const readSize = 16 << 10
@@ -86,6 +87,7 @@ func (p *reader) line() ([]byte, error) {
 	from := 0
 	for {
 		if i := bytes.IndexByte(p.buf[p.r+from:p.w], '\n'); i >= 0 {
+			p.mid = true
 			b := p.buf[p.r : p.r+from+i]
 			p.r += from + i + 1
 			if n := len(b); n > 0 && b[n-1] == '\r' {
@@ -97,6 +99,7 @@ func (p *reader) line() ([]byte, error) {
 			return b, nil
 		}
 		from = p.w - p.r
+		p.mid = p.mid || from > 0
 		if err := p.fill(); err != nil {
 			return nil, err
 		}
@@ -104,7 +107,9 @@ func (p *reader) line() ([]byte, error) {
 }
 
 func (p *reader) reply(depth int) (Reply, error) {
-	if depth > maxNesting {
+	if depth == 0 {
+		p.mid = false
+	} else if depth > maxNesting {
 		return Reply{}, errNesting
 	}
 	b, err := p.line()
