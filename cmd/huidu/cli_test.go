@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 
 // TestCLI runs the scripts of testdata/cli. Beside testscript's commands they
 // have: get URL TEXT (polls until the answer holds TEXT), pid FILE VAR (waits
-// for a pid file and puts its contents in VAR), signal NAME PID, gone PID.
+// for a pid file and puts its contents in VAR), signal NAME PID, gone PID, and
+// midway URL TEXT SIGNAL PID, which signals while the answer is awaited.
 // PORT and PORT2 are free ports, REDIS a Redis with the password "foobared".
 func TestCLI(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -46,7 +47,7 @@ func TestCLI(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"get": cmdGet, "pid": cmdPID, "signal": cmdKill, "gone": cmdGone, "expand": cmdExpand,
+			"get": cmdGet, "pid": cmdPID, "signal": cmdKill, "gone": cmdGone, "expand": cmdExpand, "midway": cmdMidway,
 		},
 	})
 }
@@ -131,5 +132,33 @@ func cmdExpand(ts *testscript.TestScript, _ bool, args []string) {
 			return "$" + k
 		})
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o644))
+	}
+}
+
+// cmdMidway sends a signal while a request is in flight; the answer must
+// come all the same.
+func cmdMidway(ts *testscript.TestScript, _ bool, args []string) {
+	type answer struct {
+		body []byte
+		err  error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+		resp, err := client.Get(args[0])
+		if err != nil {
+			answers <- answer{err: err}
+			return
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		answers <- answer{body, err}
+	}()
+	time.Sleep(300 * time.Millisecond) // the request has to be on its way
+	cmdKill(ts, false, args[2:])
+	a := <-answers
+	ts.Check(a.err)
+	if string(a.body) != args[1]+"\n" {
+		ts.Fatalf("answer %q, not %q", a.body, args[1])
 	}
 }
