@@ -28,6 +28,13 @@ func setListen(b *build, n *Node) error {
 	if a.err != "" {
 		return b.emerg(`%s in "%s" of the "listen" directive`, a.err, n.Args[0])
 	}
+	var addrs []netip.AddrPort
+	if a.unix == "" {
+		var ok bool
+		if addrs, ok = b.resolve(a); !ok { // nginx resolves before it reads the parameters
+			return b.emerg(`host not found in "%s" of the "listen" directive`, n.Args[0])
+		}
+	}
 	l := Listen{Pos: n.Pos(), Original: n.Args[0], Backlog: defaultBacklog, Rcvbuf: -1, Sndbuf: -1}
 	l.IPv6Only.V = true
 	set := false
@@ -42,10 +49,6 @@ func setListen(b *build, n *Node) error {
 	if a.unix != "" {
 		l.Network, l.Address = "unix", a.unix
 		return b.addListen(s, l, set)
-	}
-	addrs, ok := b.resolve(a)
-	if !ok {
-		return b.emerg(`host not found in "%s" of the "listen" directive`, n.Args[0])
 	}
 	for p := a.port + 1; p <= a.last; p++ {
 		for _, ap := range addrs[:len(addrs):len(addrs)] {

@@ -105,6 +105,11 @@ func setValidReferers(b *build, n *Node) error {
 			if stars := strings.Count(host, "*"); stars > 1 || stars == 1 && !strings.HasPrefix(host, "*.") && !strings.HasSuffix(host, ".*") {
 				return b.emerg(`invalid hostname or wildcard "%s"`, host)
 			}
+			for _, other := range o.V {
+				if h, _, _ := strings.Cut(other, "/"); strings.EqualFold(h, host) {
+					return b.emerg(`conflicting parameter "%s"`, strings.ToLower(host))
+				}
+			}
 		}
 		o.V = append(o.V, a)
 	}
