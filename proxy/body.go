@@ -81,7 +81,7 @@ func (e *bodyError) Error() string { return "request body: " + statusText[e.stat
 // See: ngx_http_test_expect.
 func (r *Request) sendContinue() error {
 	b := &r.body
-	if b.expect || r.head.Version < 1001 || r.headerSent {
+	if b.expect || r.head.Version < 1001 || r.headerSent || r.conn == nil {
 		return nil
 	}
 	b.expect = true
@@ -103,14 +103,14 @@ var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 // status to answer.
 func (r *Request) readPart() ([]byte, error) {
 	b, nc := &r.body, r.conn.nc
-	if b.ended {
-		return nil, io.EOF
-	}
 	if !b.started {
 		b.started = true
 		if err := r.sendContinue(); err != nil {
 			return nil, &bodyError{statusClientClosed}
 		}
+	}
+	if b.ended {
+		return nil, io.EOF
 	}
 	if b.buf != nil {
 		b.buf.Release()

@@ -29,6 +29,7 @@ func Compile(cfg *nginxconf.Config, opts *Options) (rt *Router, err error) {
 		return rt, nil
 	}
 	c := &compiler{rt: rt, http: cfg.HTTP}
+	rt.closers = append(rt.closers, rt.varLogs.close)
 	for _, step := range []func() error{c.declareVars, c.upstreams, c.zones, c.luaRuntime, c.balancerScripts, c.httpLevel, c.servers, c.listens, c.luaScripts} {
 		if err := step(); err != nil {
 			return rt, err
@@ -46,7 +47,7 @@ type compiler struct {
 	pages      map[string]specialPages
 	srv        *virtualServer
 	tlsServers map[*virtualServer]*serverTLS
-	luaConfs   map[*nginxconf.LuaLoc]*luacompat.LocationConf
+	luaConfs   map[luaConfKey]*luacompat.LocationConf
 	logs       map[string]*accessLog
 	formats    map[*nginxconf.LogFormat]*logFormat
 }
@@ -237,6 +238,7 @@ func (c *compiler) core(loc *location, l *nginxconf.Location, parent *location) 
 	if of := k.AliasLocation; of != nil && of.Kind != nginxconf.LocIf && of.Kind != nginxconf.LocLimitExcept {
 		loc.aliasCapture = of.Kind == nginxconf.LocRegex || of.Kind == nginxconf.LocRegexNoCase
 	}
+	c.rt.resolverOf(k.Resolver.V, k.ResolverTimeout.V)
 	loc.internal = k.Internal.V
 	loc.defaultType, loc.types = k.DefaultType.V, k.Types.V
 	loc.recursiveErrorPages = k.RecursiveErrorPages.V

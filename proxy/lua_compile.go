@@ -170,10 +170,17 @@ func compileServerLua(c *compiler, srv *virtualServer) (err error) {
 	return err
 }
 
+// luaConfKey is what a location's Lua settings are made of.
+type luaConfKey struct {
+	lua      *nginxconf.LuaLoc
+	resolver *nginxconf.Resolver
+}
+
 // luaConf is the Lua part of a location's settings.
 func (c *compiler) luaConf(l *nginxconf.LocConf) *luacompat.LocationConf {
 	k := l.Lua
-	if got := c.luaConfs[k]; got != nil {
+	key := luaConfKey{k, l.Core.Resolver.V}
+	if got := c.luaConfs[key]; got != nil {
 		return got
 	}
 	conf := &luacompat.LocationConf{
@@ -185,9 +192,9 @@ func (c *compiler) luaConf(l *nginxconf.LocConf) *luacompat.LocationConf {
 		SSLCertificate: k.SSLCertificate.V, SSLCertificateKey: k.SSLCertificateKey.V, Resolve: c.resolverFor(l),
 	}
 	if c.luaConfs == nil {
-		c.luaConfs = map[*nginxconf.LuaLoc]*luacompat.LocationConf{}
+		c.luaConfs = map[luaConfKey]*luacompat.LocationConf{}
 	}
-	c.luaConfs[k] = conf
+	c.luaConfs[key] = conf
 	return conf
 }
 
