@@ -35,7 +35,6 @@ func (w *Worker) openTime() {
 		{"cookie_time", cookieTime},
 		{"http_time", httpTime},
 		{"parse_http_time", parseHTTPTime},
-		{"get_now_ts", unixTime}, {"get_now", localTime}, {"get_today", today},
 	})
 }
 

@@ -15,6 +15,7 @@ func (w *Worker) openMisc() {
 	L := w.vm.Root()
 	w.registerPlain(w.ngx, []plain{
 		{"get_phase", getPhase},
+		{"get_raw_phase", getRawPhase},
 		{"run_worker_thread", unsupported("ngx.run_worker_thread", "worker threads are not available")},
 	})
 
@@ -50,6 +51,24 @@ func getPhase(w *Worker, L *lua.LState) int {
 		return pushString(L, "init")
 	}
 	return pushString(L, h.phase.String())
+}
+
+// rawPhases are ngx_lua's numbers of the phases.
+var rawPhases = map[Phase]float64{
+	PhaseSet: 0x1, PhaseRewrite: 0x2, PhaseAccess: 0x4, PhaseContent: 0x8, PhaseLog: 0x10,
+	PhaseHeaderFilter: 0x20, PhaseBodyFilter: 0x40, PhaseTimer: 0x80, PhaseInitWorker: 0x100,
+	PhaseBalancer: 0x200, PhaseSSLCertificate: 0x400, PhaseSSLSessionStore: 0x800,
+	PhaseSSLSessionFetch: 0x1000, PhaseExitWorker: 0x2000, PhaseSSLClientHello: 0x4000,
+	PhaseServerRewrite: 0x8000,
+}
+
+// getRawPhase is ngx.get_raw_phase, the phase as a number.
+func getRawPhase(w *Worker, L *lua.LState) int {
+	h := w.cur()
+	if h == nil || h.req == nil {
+		L.RaiseError(msgNoRequest)
+	}
+	return pushNumber(L, rawPhases[h.phase])
 }
 
 // workerPIDs is ngx.worker.pids. All workers live in one process here, so it

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"huidu/luacompat/cjson"
+	"huidu/luacompat/stdlib"
 )
 
 // coreVersion is the lua-resty-core release whose modules are offered.
@@ -15,7 +16,6 @@ const coreVersion = "0.1.25"
 // openModules preloads the modules that scripts require.
 func (w *Worker) openModules() error {
 	for name, loader := range map[string]func(L *lua.LState) int{
-		"resty.core":             w.openCore,
 		"resty.core.base":        w.openCoreBase,
 		"resty.core.base64":      w.openVersionOnly,
 		"resty.core.coroutine":   w.openVersionOnly,
@@ -51,6 +51,10 @@ func (w *Worker) openModules() error {
 		w.vm.Preload(name, loader)
 	}
 	cjson.Register(w.vm, w.null)
+	L := w.vm.Root()
+	stdlib.Loaded(L, "ngx", w.ngx)
+	stdlib.Loaded(L, "ndk", L.G.Global.RawGetString("ndk"))
+	stdlib.Loaded(L, "resty.core", w.module(L)) // ngx_lua loads it before anything else
 	for name, why := range map[string]string{
 		"ngx.pipe":            "child processes are not available to scripts",
 		"ngx.ocsp":            "OCSP is not available to scripts",
@@ -79,8 +83,6 @@ func pushTable(L *lua.LState, t *lua.LTable) int {
 
 // openVersionOnly is a module whose functions are part of the ngx table here.
 func (w *Worker) openVersionOnly(L *lua.LState) int { return pushTable(L, w.module(L)) }
-
-func (w *Worker) openCore(L *lua.LState) int { return pushTable(L, w.module(L)) }
 
 // openCoreBase is resty.core.base as far as other modules use it.
 func (w *Worker) openCoreBase(L *lua.LState) int {

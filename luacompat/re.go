@@ -194,9 +194,13 @@ func oldCode(err error) int {
 	}
 }
 
-// ovec is a buffer for the offsets of re's groups.
+// ovec is a buffer for the offsets of re's groups; the DFA algorithm has none
+// but the whole match.
 func (re regex) ovec(buf []int) []int {
 	n := 2 * (re.NumCaptures() + 1)
+	if re.dfa {
+		n = 2
+	}
 	if n <= len(buf) {
 		return buf[:n]
 	}
@@ -255,7 +259,7 @@ func (re regex) captures(L *lua.LState, subj string, ov []int, n int, t *lua.LTa
 		t = L.CreateTable(re.NumCaptures(), 1+len(names))
 	}
 	group := func(i int) lua.LValue {
-		if i < n && ov[2*i] >= 0 {
+		if i < n && 2*i < len(ov) && ov[2*i] >= 0 {
 			return lua.LString(subj[ov[2*i]:ov[2*i+1]])
 		}
 		return lua.LFalse

@@ -24,7 +24,6 @@ func (w *Worker) openReq() {
 		{name: "set_uri", phases: real, fn: reqSetURI, short: true},
 		{name: "set_uri_args", phases: real, fn: reqSetURIArgs, short: true},
 		{name: "get_uri_args", phases: real, fn: reqGetURIArgs, short: true},
-		{name: "get_query_args", phases: real, fn: reqGetURIArgs, short: true},
 		{name: "get_post_args", phases: real, fn: reqGetPostArgs, short: true},
 		{name: "get_headers", phases: real, fn: reqGetHeaders, short: true},
 		{name: "set_header", phases: real, fn: reqSetHeader, short: true},

@@ -54,6 +54,9 @@ func (rt *Runtime) Compile(c Chunk) (*Script, error) {
 // Err is the syntax error of an inline script, nil when it compiles.
 func (s *Script) Err() error { return s.err }
 
+// Phase is the phase that the script was compiled for.
+func (s *Script) Phase() Phase { return s.chunk.Phase }
+
 // Run runs the script on the worker of req.WorkerID. A fault has been logged
 // when Run returns a *ScriptError; the Outcome then holds the status with
 // which nginx ends the request.

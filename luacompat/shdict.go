@@ -34,9 +34,8 @@ func (w *Worker) openShared() {
 			return m.fn(w, L, dictArg(L))
 		}))
 	}
-	mt := w.table()
-	mt.RawSetString("__index", methods)
-	w.dictMT = mt
+	methods.RawSetString("__index", methods)
+	w.dictMT = methods
 
 	w.ngx.RawSetString("shared", w.table())
 	w.addZones()

@@ -40,7 +40,7 @@ func (r *Request) luaRewrite(s *luacompat.Script) rc {
 	if c := r.luaNeedsBody(); c != ok {
 		return c
 	}
-	c := r.luaRun(s, luacompat.PhaseRewrite)
+	c := r.luaRun(s, s.Phase())
 	if c == ok {
 		return declined
 	}

@@ -3,6 +3,8 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"sync"
 
@@ -82,6 +84,12 @@ func (w *captureWriter) writeFile(r *Request, f *os.File, off, n int64, fl outFl
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxlocationcapture
 func (q *luaRequest) Capture(reqs []luacompat.CaptureRequest) ([]luacompat.CaptureResponse, error) {
+	for i := range reqs {
+		if err := q.r.assignable(reqs[i].Vars); err != nil {
+			q.Log(logErrorLevel, err.Error())
+			return nil, errors.New("failed to issue subrequest: -1")
+		}
+	}
 	out := make([]luacompat.CaptureResponse, len(reqs))
 	if len(reqs) == 1 {
 		q.r.capture1(&reqs[0], &out[0])
@@ -94,6 +102,24 @@ func (q *luaRequest) Capture(reqs []luacompat.CaptureRequest) ([]luacompat.Captu
 	}
 	wg.Wait()
 	return out, nil
+}
+
+// logErrorLevel is ngx.ERR.
+const logErrorLevel = 4
+
+// assignable checks the variables that a capture sets.
+func (r *Request) assignable(vars map[string]string) error {
+	t := r.rt.vars
+	for name := range vars {
+		if _, found := t.slots[name]; found && (t.derived[name] == nil || t.assignable[name]) || t.set[name] != nil {
+			continue
+		}
+		if t.builtin[name] != nil || t.derived[name] != nil || prefixGetter(name) != nil {
+			return fmt.Errorf("variable \"%s\" not changeable", name)
+		}
+		return fmt.Errorf("variable \"%s\" cannot be assigned a value (maybe you forgot to define it first?)", name)
+	}
+	return nil
 }
 
 func (r *Request) capture1(c *luacompat.CaptureRequest, out *luacompat.CaptureResponse) {
