@@ -141,6 +141,7 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 	}
 	st.conn.SetReadTimeout(st.readTimeout)
 	rate := newReadRate(st, r)
+	rate.count(len(st.rest))
 	var sp *spool
 	if st.buffering {
 		sp = newSpool(st, r, rate)
@@ -149,8 +150,7 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 	buf := netconn.NewBuffer(st.conf.bufferSize)
 	defer func() { buf.Release() }()
 	for {
-		rate.wait(st)
-		room := buf.Free()
+		room := rate.wait(st, buf.Free())
 		payload, complete, err := st.readPiece(r, room)
 		if err == nil {
 			err = st.tee(r, payload)
@@ -199,10 +199,11 @@ func (st *upstreamState) bodyFailed(r *Request, payload []byte) rc {
 	return done
 }
 
-// readRate is proxy_limit_rate.
+// readRate is proxy_limit_rate. As in nginx, the budget is one of whole
+// seconds of the clock.
 type readRate struct {
 	rate  int64
-	begun time.Time
+	start int64 // Unix seconds
 	read  int64
 }
 
@@ -214,7 +215,7 @@ func newReadRate(st *upstreamState, r *Request) *readRate {
 	if err != nil || n <= 0 {
 		return nil
 	}
-	return &readRate{rate: n, begun: time.Now()}
+	return &readRate{rate: n, start: time.Now().Unix()}
 }
 
 func (l *readRate) count(n int) {
@@ -223,18 +224,22 @@ func (l *readRate) count(n int) {
 	}
 }
 
-// wait holds the next read back.
-func (l *readRate) wait(st *upstreamState) {
+// wait holds the next read back until the budget allows it, and cuts buf to
+// what it allows.
+func (l *readRate) wait(st *upstreamState, buf []byte) []byte {
 	if l == nil {
-		return
+		return buf
 	}
-	for !st.gone.Load() {
-		due := time.Duration(float64(l.read-l.rate) / float64(l.rate) * float64(time.Second))
-		left := due - time.Since(l.begun)
-		if left <= 0 {
-			return
+	for {
+		now := time.Now()
+		allowed := l.rate*(now.Unix()-l.start+1) - l.read
+		if allowed > 0 || st.gone.Load() {
+			return buf[:max(1, min(int64(len(buf)), allowed))]
 		}
-		time.Sleep(min(left, 100*time.Millisecond))
+		// At the next second, unless more than one is owed.
+		owed := time.Duration(-allowed/l.rate) * time.Second
+		due := now.Truncate(time.Second).Add(time.Second + owed)
+		time.Sleep(min(time.Until(due), 100*time.Millisecond))
 	}
 }
 
@@ -359,9 +364,8 @@ func (sp *spool) pump() {
 		if over {
 			return
 		}
-		sp.rate.wait(st)
 		buf := netconn.NewBuffer(min(st.conf.bodyRead, 16<<10))
-		payload, complete, err := st.readPiece(r, buf.Free())
+		payload, complete, err := st.readPiece(r, sp.rate.wait(st, buf.Free()))
 		if err == nil {
 			err = st.tee(r, payload)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"huidu/proxy/http1"
@@ -29,15 +30,12 @@ const inlineBody = 64 << 10
 func (st *upstreamState) prepareBody(r *Request) rc {
 	p, b := st.conf, &r.body
 	if p.setBody == nil && p.passBody && !p.reqBuf && r == r.main && r.conn != nil && !b.read && !b.replaced &&
-		!b.discarded && !b.ended && (b.framing.Kind != http1.FramingChunked || p.http11) {
-		st.noBuffer = true
-		if !r.bodyArrived() {
-			st.bodyFrom, st.length = bodyClient, -1
-			if st.chunked = b.framing.Kind == http1.FramingChunked; !st.chunked {
-				st.length = b.declared
-			}
-			return ok
+		!b.discarded && !b.ended && (b.framing.Kind != http1.FramingChunked || p.http11) && !r.bodyArrived() {
+		st.noBuffer, st.bodyFrom, st.length = true, bodyClient, -1
+		if st.chunked = b.framing.Kind == http1.FramingChunked; !st.chunked {
+			st.length = b.declared
 		}
+		return ok
 	}
 	if c := r.readBody(); c != ok {
 		return c
@@ -62,8 +60,23 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 }
 
 // bodyArrived tells whether all of the body came along with the header, so
-// that there is nothing to stream.
+// that there is nothing to stream. What the header's buffer cut off is given
+// a moment to be read.
 func (r *Request) bodyArrived() bool {
+	nc := r.conn.nc
+	if len(nc.Buffered()) == 0 {
+		return false
+	}
+	nc.SetReadTimeout(time.Millisecond)
+	for !r.wholeBody() {
+		if _, err := nc.Fill(bodyBuffer); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Request) wholeBody() bool {
 	b, in := &r.body, r.conn.nc.Buffered()
 	if b.framing.Kind != http1.FramingChunked {
 		return int64(len(in)) >= b.left && b.left <= inlineBody
@@ -233,7 +246,14 @@ func (st *upstreamState) startSender(r *Request) {
 
 // stream passes the client's body on piece by piece.
 func (s *bodySender) stream(r *Request, c *netconn.Conn, head []byte, chunked bool) {
-	for first := true; ; first = false {
+	first := true
+	if len(r.conn.nc.Buffered()) == 0 {
+		if _, s.err = c.Write(head); s.err != nil {
+			return
+		}
+		first = false
+	}
+	for ; ; first = false {
 		part, err := r.readPart()
 		if err != nil && err != io.EOF {
 			s.status = 400
