@@ -295,12 +295,20 @@ func semaphoreWait(w *Worker, L *lua.LState) int {
 	if !got {
 		if !s.forget(ch) { // posted meanwhile
 			got = true
-			return pushBool(L, true)
+			return pushWoken(L)
 		}
 		got = true
 		return failFalse(L, "timeout")
 	}
-	return pushBool(L, true)
+	return pushWoken(L)
+}
+
+// pushWoken is what a wait that was resumed by a post returns: true and nil,
+// where one that need not wait returns true alone.
+func pushWoken(L *lua.LState) int {
+	L.Push(lua.LTrue)
+	L.Push(lua.LNil)
+	return 2
 }
 
 // forget takes a waiter off the queue; false when it was granted already.

@@ -15,8 +15,8 @@ import (
 //
 // See: https://nginx.org/en/docs/http/ngx_http_core_module.html#variables
 var builtinVars = map[string]getter{
-	"args":                       func(r *Request) (string, bool) { return r.args, true },
-	"query_string":               func(r *Request) (string, bool) { return r.args, true },
+	"args":                       func(r *Request) (string, bool) { return r.args, r.args != "" },
+	"query_string":               func(r *Request) (string, bool) { return r.args, r.args != "" },
 	"is_args":                    func(r *Request) (string, bool) { return pick(r.args != "", "?", ""), true },
 	"uri":                        func(r *Request) (string, bool) { return r.uri, true },
 	"document_uri":               func(r *Request) (string, bool) { return r.uri, true },
