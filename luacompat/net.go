@@ -71,6 +71,7 @@ func (w *Worker) openNet() {
 			return c, err
 		},
 	}
+	w.net = env
 	sock := w.table()
 	reqSocket := socket.Open(env, sock)
 	w.ngx.RawSetString("socket", sock)

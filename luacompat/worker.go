@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"huidu/luacompat/socket"
 	"huidu/luacompat/vm"
 )
 
@@ -14,6 +15,7 @@ type Worker struct {
 	rt     *Runtime
 	id     int
 	vm     *vm.VM
+	net    *socket.Env
 	ngx    *lua.LTable
 	null   *lua.LUserData
 	timers timers
@@ -67,7 +69,12 @@ func (w *Worker) warn(level int, msg string) {
 	w.rt.opts.Log(level, msg)
 }
 
-func (w *Worker) close() { w.vm.Close() }
+func (w *Worker) close() {
+	if w.net != nil {
+		w.net.Close()
+	}
+	w.vm.Close()
+}
 
 // ctx is the context of the running task.
 func (w *Worker) taskContext() context.Context {

@@ -37,7 +37,13 @@ type Env struct {
 	// Request is the client's connection for ngx.req.socket; nil: there is no
 	// such function.
 	Request func(L *lua.LState, t *vm.Task, raw bool) (net.Conn, error)
+
+	// Idle is the connections in the VM's pools.
+	Idle Set
 }
+
+// Close closes the connections that lie in pools. It is called with the VM.
+func (e *Env) Close() { e.Idle.CloseAll() }
 
 // Conf is the Lua socket part of a location's configuration.
 //

@@ -27,6 +27,16 @@ type idleConn struct {
 	reused int
 	tls    *handshaken
 	timer  *time.Timer
+	track  Tracked
+}
+
+// close ends an idle connection.
+func (e *idleConn) close() {
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+	e.track.Remove()
+	e.conn.Close()
 }
 
 func (m *module) newPool(name string, size, backlog int) *pool {
@@ -44,14 +54,11 @@ func (p *pool) take() (*idleConn, bool) {
 		e := p.idle[n-1]
 		p.idle[n-1] = nil
 		p.idle = p.idle[:n-1]
-		if e.timer != nil && !e.timer.Stop() {
-			p.release()
-			continue // closed as idle for too long
-		}
-		if quiet(e.conn) {
+		if (e.timer == nil || e.timer.Stop()) && quiet(e.conn) {
+			e.track.Remove()
 			return e, true
 		}
-		e.conn.Close()
+		e.close()
 		p.release()
 	}
 	return nil, false
@@ -59,16 +66,14 @@ func (p *pool) take() (*idleConn, bool) {
 
 // put puts a connection back; the one that waits longest makes room.
 func (p *pool) put(e *idleConn, idle time.Duration) {
+	conn := e.conn
+	e.track.Close = func() { conn.Close() }
+	p.m.env.Idle.Add(&e.track)
 	if idle > 0 {
-		conn := e.conn
-		e.timer = time.AfterFunc(idle, func() { conn.Close() })
+		e.timer = time.AfterFunc(idle, e.track.Close)
 	}
 	if len(p.idle) >= p.size {
-		old := p.idle[0]
-		if old.timer != nil {
-			old.timer.Stop()
-		}
-		old.conn.Close()
+		p.idle[0].close()
 		p.connections--
 		copy(p.idle, p.idle[1:])
 		p.idle[len(p.idle)-1] = e

@@ -146,7 +146,7 @@ func (h *handle) broken(L *lua.LState, o *op) int {
 	c := h.m.env.Conf(t)
 	var refusal *link.Refusal
 	switch {
-	case errors.As(err, &refusal):
+	case errors.As(err, &refusal), err == errBusy:
 	case errors.Is(err, link.ErrTimeout):
 		h.m.env.LogIO(t, &c, err, "read")
 		if !h.subscribed && !h.blocking {
@@ -174,7 +174,7 @@ func (h *handle) auth(L *lua.LState, n int) int {
 			user, pass = pass, text(L, L.Get(3), h.m.env.Null)
 		}
 	}
-	if h.s.AuthNow(user, pass, n == 2) {
+	if !h.busy && h.s.AuthNow(user, pass, n == 2) {
 		return pushOK(L)
 	}
 	o := h.op()

@@ -22,6 +22,7 @@ type handle struct {
 
 	s      link.Session
 	open   bool
+	busy   bool // a light thread waits
 	reused int
 	pool   string
 	size   int // pool_size of connect
@@ -87,10 +88,24 @@ func fallBack(d *time.Duration, def time.Duration) {
 	}
 }
 
-// wait runs f with the VM's lock released.
+// errBusy answers a light thread that uses a handle on which another waits.
+var errBusy = errors.New("socket busy reading")
+
+// wait runs f with the VM's lock released. It does not return to a task that
+// was killed meanwhile.
 func (o *op) wait(f func(o *op)) error {
+	h := o.h
+	if h.busy {
+		o.err = errBusy
+		return o.err
+	}
 	o.what = f
-	o.h.m.vm.Block(o.run)
+	h.busy = true
+	h.m.vm.BlockNoKill(o.run)
+	h.busy = false
+	if o.ctx.Err() != nil {
+		h.m.vm.Block(func() {})
+	}
 	return o.err
 }
 
@@ -195,6 +210,9 @@ func (h *handle) connect(L *lua.LState) int {
 			return fail(L, "bad port number: "+strconv.Itoa(port))
 		}
 		k.Addr = string(host) + ":" + strconv.Itoa(port)
+	}
+	if h.busy {
+		return fail(L, errBusy.Error())
 	}
 	h.subscribed = false
 	h.hangUp()
@@ -343,6 +361,9 @@ func (h *handle) closeConn(L *lua.LState) int {
 	if !h.open {
 		return h.closed(L, "")
 	}
+	if h.busy {
+		return fail(L, errBusy.Error())
+	}
 	h.hangUp()
 	return succeed(L)
 }
@@ -392,6 +413,9 @@ func (h *handle) setKeepalive(L *lua.LState) int {
 	}
 	if h.size > 0 {
 		size = h.size
+	}
+	if h.busy {
+		return fail(L, errBusy.Error())
 	}
 	if h.s.Unread() {
 		return fail(L, "unread data in buffer")

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"huidu/luacompat/resty/redis/link"
+	"huidu/luacompat/socket"
 )
 
 // pool is the connections that set_keepalive put aside under one name.
@@ -17,6 +18,7 @@ type entry struct {
 	reused  int
 	expires time.Time   // zero: never
 	timer   *time.Timer // closes a connection of the entry's own
+	track   *socket.Tracked
 }
 
 // keep puts a connection into a pool. The one that waits longest makes room.
@@ -29,6 +31,10 @@ func (m *module) keep(name string, size int, idle time.Duration, e entry) {
 	if !e.s.Alive() {
 		e.s.Close()
 		return
+	}
+	if e.s.Pinned() {
+		e.track = &socket.Tracked{Close: e.s.Closer()}
+		m.env.Idle.Add(e.track)
 	}
 	if idle > 0 {
 		e.expires = time.Now().Add(idle)
@@ -59,9 +65,7 @@ func (m *module) take(name string) (entry, bool) {
 		p.idle[n-1] = entry{}
 		p.idle = p.idle[:n-1]
 		if (e.expires.IsZero() || time.Now().Before(e.expires)) && e.s.Alive() {
-			if e.timer != nil {
-				e.timer.Stop()
-			}
+			e.leave()
 			return e, true
 		}
 		e.close()
@@ -69,9 +73,17 @@ func (m *module) take(name string) (entry, bool) {
 	return entry{}, false
 }
 
-func (e *entry) close() {
+// leave ends what the pool does about the entry.
+func (e *entry) leave() {
 	if e.timer != nil {
 		e.timer.Stop()
 	}
+	if e.track != nil {
+		e.track.Remove()
+	}
+}
+
+func (e *entry) close() {
+	e.leave()
 	e.s.Close()
 }

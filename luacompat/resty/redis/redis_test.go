@@ -299,3 +299,30 @@ func BenchmarkArticle(b *testing.B) {
 		})
 	}
 }
+
+// TestBusy: a second light thread is told that the handle is in use.
+func TestBusy(t *testing.T) {
+	port := server(t)
+	m := newMachine(t)
+	m.vm.Root().G.Global.RawSetString("spawn", m.vm.Root().NewFunction(func(L *lua.LState) int {
+		ud := L.NewUserData()
+		ud.Value = m.vm.Cur().Spawn(L.Get(1).(*lua.LFunction), nil, nil)
+		L.Push(ud)
+		return 1
+	}))
+	m.vm.Root().G.Global.RawSetString("wait", m.vm.Root().NewFunction(func(L *lua.LState) int {
+		m.vm.Cur().WaitAny(L.Get(1).(*lua.LUserData).Value.(*vm.Task))
+		return 0
+	}))
+	got := m.run(t, `local r = require("resty.redis"):new() r:connect("127.0.0.1", ...)
+		local popped
+		local th = spawn(function() popped = r:blpop("q", 1) end)
+		local out = {}
+		for _, f in ipairs { "ping", "close", "set_keepalive" } do out[#out + 1] = tostring(select(2, r[f](r))) end
+		wait(th)
+		out[#out + 1] = tostring(popped ~= nil) .. " " .. r:ping()
+		return table.concat(out, ", ")`, lua.LNumber(port)).String()
+	if got != "socket busy reading, socket busy reading, socket busy reading, true PONG" {
+		t.Error(got)
+	}
+}
