@@ -99,7 +99,7 @@ func (w *Worker) newHandler(ctx context.Context, phase Phase, req Request) *hand
 		ctx = context.Background()
 	}
 	plain := !inCosocket.has(phase)
-	h.task = vm.Task{VM: w.vm, Host: h, Ctx: ctx, NoYield: plain, MainChunk: plain}
+	h.task = vm.Task{VM: w.vm, Host: h, Ctx: ctx, NoYield: plain}
 	return h
 }
 

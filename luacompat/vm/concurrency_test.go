@@ -306,8 +306,8 @@ func TestGlobalWriteWarns(t *testing.T) {
 	if err != nil || ret != lua.LNumber(4) {
 		t.Fatal(ret, err)
 	}
-	want := "writing a global Lua variable ('late') which may lead to race conditions between concurrent requests, " +
-		"so prefer the use of 'local' variables\nstack traceback:\n\ttest:2: in function <test:1>"
+	want := "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('late') which may lead to race conditions between concurrent requests, " +
+		"so prefer the use of 'local' variables\nstack traceback:\n\ttest:2: in main chunk"
 	if len(logs) != 1 || logs[0] != want {
 		t.Errorf("%q", logs)
 	}
@@ -320,8 +320,13 @@ func TestErrorHasTraceback(t *testing.T) {
 	if !ok || e.Msg != "test:2: x" {
 		t.Fatalf("%v", err)
 	}
-	want := "stack traceback:\n\t[C]: in function 'error'\n\ttest:2: in function 'f'\n\ttest:4: in function <test:1>"
+	want := "stack traceback:\n\t[C]: in function 'error'\n\ttest:2: in function 'f'\n\ttest:4: in main chunk"
 	if e.Traceback != want {
+		t.Errorf("%s", e.Traceback)
+	}
+	_, err = v.NewTask(nil, nil).Run(compile(t, v, "coroutine.wrap(function() local t = nil; t.x = 1 end)()"))
+	want = "stack traceback:\n\ttest: in function <test:1>\ncoroutine 1:\n\t[C]: ?\n\ttest:1: in main chunk"
+	if e, ok := err.(*Error); !ok || e.Traceback != want {
 		t.Errorf("%s", e.Traceback)
 	}
 	_, err = v.NewTask(nil, nil).Run(compile(t, v, "error({})"))

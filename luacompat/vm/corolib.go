@@ -96,6 +96,10 @@ func (v *VM) coroutineWrap(L *lua.LState) int {
 		if !v.resume(L, c, stackFrom(L, 1, &v.scratch)) {
 			e := c.xfer[0]
 			c.xfer = nil
+			if v.chainOf != e {
+				v.chain, v.chainOf = nil, e
+			}
+			v.chain = append(v.chain, c.last)
 			return v.Throw(L, e)
 		}
 		return c.take(L)

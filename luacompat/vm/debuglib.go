@@ -98,11 +98,17 @@ func (v *VM) debugTraceback(L *lua.LState) int {
 		def = 0
 	}
 	level := stdlib.OptInt(L, arg+2, def)
-	s := traceback(v.framesOf(L, th), max(level, 0), v.cur.co == nil && !v.cur.MainChunk && th == nil)
+	var buf []byte
 	if isString {
-		s = text + "\n" + s
+		buf = append(append(buf, text...), '\n')
 	}
-	L.Push(lua.LString(s))
+	buf = append(buf, "stack traceback:"...)
+	if c := v.coroOf(th); c != nil && c.status == dead && level <= 0 {
+		buf = postMortem(buf, c.last)
+	} else {
+		buf = traceback(buf, v.framesOf(L, th), max(level, 0))
+	}
+	L.Push(lua.LString(buf))
 	return 1
 }
 

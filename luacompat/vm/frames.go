@@ -159,30 +159,33 @@ func (v *VM) Traceback(L *lua.LState, level int) string {
 		frames = append(frames, f)
 		return true
 	})
-	return traceback(frames, level, v.entry(L))
+	return string(traceback([]byte("stack traceback:"), frames, level))
 }
 
-// entry tells whether the outermost frame of L's stack is a handler, which
-// ngx_lua wraps in a function that starts on line 1.
-func (v *VM) entry(L *lua.LState) bool {
-	t := v.cur
-	return t != nil && t.co == nil && !t.MainChunk && t.th != nil && t.th.L == L
+// postMortem is the traceback of a thread that failed: what luaL_traceback shows
+// of it then has no line for a Lua function that failed itself.
+func postMortem(buf []byte, frames []frame) []byte {
+	if len(frames) > 0 && !frames[0].fn.IsG {
+		top := frames[0]
+		top.pc = -1
+		frames = append([]frame{top}, frames[1:]...)
+	}
+	return traceback(buf, frames, 0)
 }
 
-func traceback(frames []frame, level int, entry bool) string {
-	buf := append(make([]byte, 0, 512), "stack traceback:"...)
+func traceback(buf []byte, frames []frame, level int) []byte {
 	n := len(frames)
 	for i := level; i < n; i++ {
 		if i == traceHead && n > traceHead+1+traceTail {
 			buf = append(buf, "\n\t..."...)
 			i = n - traceTail
 		}
-		buf = appendFrame(buf, frames, i, entry)
+		buf = appendFrame(buf, frames, i)
 	}
-	return string(buf)
+	return buf
 }
 
-func appendFrame(buf []byte, frames []frame, i int, entry bool) []byte {
+func appendFrame(buf []byte, frames []frame, i int) []byte {
 	f := frames[i]
 	buf = append(buf, "\n\t"...)
 	name := ""
@@ -192,21 +195,23 @@ func appendFrame(buf []byte, frames []frame, i int, entry bool) []byte {
 	if f.fn.IsG {
 		buf = append(buf, "[C]: "...)
 		if name == "" {
-			return append(buf, "in ?"...) // LuaJIT prints the address
+			return append(buf, '?')
 		}
 		return append(append(append(buf, "in function '"...), name...), '\'')
 	}
 	p := f.fn.Proto
 	buf = append(append(buf, p.SourceName...), ':')
-	buf = strconv.AppendInt(buf, int64(f.line()), 10)
-	buf = append(buf, ": in "...)
+	if line := f.line(); line > 0 {
+		buf = append(strconv.AppendInt(buf, int64(line), 10), ':')
+	}
+	buf = append(buf, " in "...)
 	switch {
 	case name != "":
 		return append(append(append(buf, "function '"...), name...), '\'')
-	case p.LineDefined == 0 && !(entry && i == len(frames)-1):
+	case p.LineDefined == 0:
 		return append(buf, "main chunk"...)
 	}
 	buf = append(append(buf, "function <"...), p.SourceName...)
-	buf = strconv.AppendInt(append(buf, ':'), int64(max(p.LineDefined, 1)), 10)
+	buf = strconv.AppendInt(append(buf, ':'), int64(p.LineDefined), 10)
 	return append(buf, '>')
 }

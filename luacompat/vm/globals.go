@@ -26,7 +26,7 @@ func (v *VM) guardGlobals() {
 			return 0
 		}
 		name, _ := stdlib.ToString(L, key).(lua.LString)
-		v.logf(LogWarn, "writing a global Lua variable ('"+string(name)+"') which may lead to race conditions "+
+		v.logf(LogWarn, "[lua] _G write guard:12: __newindex(): writing a global Lua variable ('"+string(name)+"') which may lead to race conditions "+
 			"between concurrent requests, so prefer the use of 'local' variables\n"+v.Traceback(L, 1))
 		return 0
 	}))

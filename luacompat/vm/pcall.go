@@ -22,6 +22,7 @@ func (v *VM) enter(L *lua.LState, fn lua.LValue) *thread {
 // is passed on through L instead.
 func (v *VM) failed(L *lua.LState, th *thread, err error) lua.LValue {
 	v.putThread(th)
+	v.chain, v.chainOf = nil, nil
 	ae, ok := err.(*lua.ApiError)
 	if !ok {
 		return lua.LString(err.Error())

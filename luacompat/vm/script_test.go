@@ -48,7 +48,6 @@ func runScript(t testing.TB, src, name string) string {
 		return "error: " + err.Error() + "\n"
 	}
 	task := v.NewTask(nil, nil)
-	task.MainChunk = true
 	task.NoYield = true
 	if _, err := task.RunN(nil, v.Closure(p)); err != nil {
 		fmt.Fprintf(out, "error: %v\n", err)

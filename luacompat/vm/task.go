@@ -18,9 +18,8 @@ type Task struct {
 	Collected bool
 
 	// NoYield forbids coroutine.yield in the task's own body, as in the phases
-	// that cannot wait. MainChunk shows the outermost function in tracebacks as
-	// a main chunk instead of ngx_lua's wrapper function.
-	NoYield, MainChunk bool
+	// that cannot wait.
+	NoYield bool
 
 	th      *thread // innermost thread
 	depth   int     // nested protected calls and resumes

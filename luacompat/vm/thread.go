@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -131,5 +132,21 @@ func (v *VM) hookTop(L *lua.LState) {
 	if e == v.unwindValue {
 		v.raise(e, "")
 	}
-	v.raise(e, v.Traceback(L, 0))
+	buf := []byte("stack traceback:")
+	// An error that coroutine.wrap passed on shows the stacks of the coroutines
+	// it came through first, as ngx_lua prints them.
+	if v.chainOf == e {
+		for i, frames := range v.chain {
+			buf = postMortem(buf, frames)
+			buf = append(buf, "\ncoroutine "...)
+			buf = append(strconv.AppendInt(buf, int64(i+1), 10), ':')
+		}
+	}
+	v.chain, v.chainOf = nil, nil
+	var frames []frame
+	v.walk(L, func(f frame) bool {
+		frames = append(frames, f)
+		return true
+	})
+	v.raise(e, string(postMortem(buf, frames)))
 }

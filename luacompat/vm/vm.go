@@ -51,6 +51,8 @@ type VM struct {
 	verbatim bool // the value being raised is not to be translated
 	revealed *coro
 	scratch  []lua.LValue
+	chain    [][]frame // stacks that coroutine.wrap passed the error chainOf through
+	chainOf  lua.LValue
 
 	tramp       *lua.LFunction
 	trampValue  lua.LValue
