@@ -29,14 +29,20 @@ func escapeURI(w *Worker, L *lua.LState) int {
 	if v := L.Get(2); v != lua.LNil {
 		n, ok := v.(lua.LNumber)
 		if !ok {
-			L.RaiseError(`"type" is not a number`)
+			w.raiseAbove(L, `"type" is not a number`)
 		}
 		if n < 0 || n > 6 {
-			L.RaiseError(`"type" %s out of range`, numberText(n))
+			w.raiseAbove(L, `"type" `+numberText(n)+" out of range")
 		}
 		set = int(n)
 	}
 	return pushString(L, escape(s, &escapeSets[set]))
+}
+
+// raiseAbove raises an error with the position of the caller's caller, as
+// lua-resty-core does where it says error(msg, 3).
+func (w *Worker) raiseAbove(L *lua.LState, msg string) {
+	w.vm.Throw(L, lua.LString(w.vm.Where(L, 2)+msg))
 }
 
 // unescapeURI is ngx.unescape_uri.

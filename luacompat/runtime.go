@@ -99,14 +99,14 @@ func (w *Worker) runInit(ctx context.Context, s *Script) error {
 	}
 	fn, err := s.function(w, nil)
 	if err != nil {
-		return fmt.Errorf("init_by_lua error: %w", err)
+		return fmt.Errorf("%s error: %w", s.name("init_by_lua"), loadCause(err))
 	}
 	h := w.newHandler(ctx, PhaseInit, nil)
 	defer h.free()
 	if _, err := h.task.Run(fn); err != nil {
 		var e *vm.Error
 		if errors.As(err, &e) {
-			return fmt.Errorf("init_by_lua error: %s", withTrace(e))
+			return fmt.Errorf("%s error: %s", s.name("init_by_lua"), withTrace(e))
 		}
 		return fmt.Errorf("init_by_lua error: %w", err)
 	}
@@ -141,17 +141,40 @@ func (rt *Runtime) SetExitWorker(s *Script) {
 func (w *Worker) runCycle(ctx context.Context, s *Script, phase Phase, name string) {
 	fn, err := s.function(w, nil)
 	if err != nil {
-		w.rt.opts.Log(logErr, name+" error: "+err.Error())
+		w.rt.opts.Log(logErr, s.name(name)+" error: "+loadCause(err).Error())
 		return
 	}
 	req := w.fakeRequest(ctx, phase)
 	h := w.newHandler(ctx, phase, req)
 	_, err = h.task.Run(fn)
 	if e, ok := err.(*vm.Error); ok {
-		w.rt.opts.Log(logErr, name+" error: "+withTrace(e))
+		w.rt.opts.Log(logErr, s.name(name)+" error: "+withTrace(e))
 	}
 	w.rt.releaseFake(req)
 	h.free()
+}
+
+// name is how errors of a script outside of requests begin: the directive
+// without _block.
+func (s *Script) name(directive string) string {
+	if !s.chunk.Inline {
+		return directive + "_file"
+	}
+	return directive
+}
+
+// loadCause is why a script does not load, without the words that are logged
+// for requests.
+func loadCause(err error) error {
+	var in *inlineError
+	if errors.As(err, &in) {
+		return in.err
+	}
+	var f *fileError
+	if errors.As(err, &f) {
+		return f.err
+	}
+	return err
 }
 
 // fakeRequest is the request that timers and worker scripts run with.

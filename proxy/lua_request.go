@@ -76,7 +76,7 @@ func (q *luaRequest) SetVar(name, value string, remove bool) error {
 		s(r, value)
 		return nil
 	}
-	if t.builtin[name] != nil || t.derived[name] != nil || prefixGetter(name) != nil {
+	if t.builtin[name] != nil || t.derived[name] != nil {
 		return fmt.Errorf("variable \"%s\" not changeable", name)
 	}
 	return fmt.Errorf("variable \"%s\" not found for writing; maybe it is a built-in variable that is not changeable"+
