@@ -64,6 +64,9 @@ func (h *handle) command(L *lua.LState, cmd string, k kind) int {
 	if !h.open {
 		return h.closed(L, "send")
 	}
+	if h.busy {
+		return fail(L, errBusy.Error())
+	}
 	if !h.s.Pinned() {
 		switch k {
 		case auth:
@@ -174,7 +177,7 @@ func (h *handle) auth(L *lua.LState, n int) int {
 			user, pass = pass, text(L, L.Get(3), h.m.env.Null)
 		}
 	}
-	if !h.busy && h.s.AuthNow(user, pass, n == 2) {
+	if h.s.AuthNow(user, pass, n == 2) {
 		return pushOK(L)
 	}
 	o := h.op()

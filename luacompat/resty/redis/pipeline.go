@@ -34,6 +34,9 @@ func (h *handle) commitPipeline(L *lua.LState) int {
 	if !h.open {
 		return h.closed(L, "send")
 	}
+	if h.busy {
+		return fail(L, errBusy.Error())
+	}
 	o := h.op()
 	o.q.Append(q)
 	if q.Len() == 0 {

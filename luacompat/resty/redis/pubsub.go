@@ -138,6 +138,9 @@ func (h *handle) readReply(L *lua.LState) int {
 		L.Push(v)
 		return 1
 	}
+	if h.busy {
+		return fail(L, errBusy.Error())
+	}
 	if !h.open || !h.s.Pinned() {
 		return h.closed(L, "receive")
 	}
