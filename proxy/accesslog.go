@@ -24,6 +24,7 @@ type logFormat struct {
 
 // compileAccessLog opens the logs of a location.
 func compileAccessLog(c *compiler, loc *location, l *nginxconf.Location) error {
+	loc.logCache = newLogCacheConf(l.Loc.Log.OpenLogFileCache.V)
 	for i := range l.Loc.Log.AccessLog.V {
 		conf := &l.Loc.Log.AccessLog.V[i]
 		al, err := c.accessLog(conf)

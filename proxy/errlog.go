@@ -50,6 +50,7 @@ type logFile struct {
 	spare   []byte
 	writing bool
 	syslog  *syslogWriter
+	buffers []*logBuffer
 }
 
 // get opens path for appending, or returns the open one.
@@ -96,6 +97,7 @@ func (l *logFiles) reopen() error {
 			}
 			continue
 		}
+		lf.flushBuffers()
 		lf.mu.Lock()
 		old := lf.f
 		lf.f = f
@@ -193,7 +195,11 @@ func (el *errorLog) line(level nginxconf.LogLevel, tail func(b []byte) []byte) {
 	}
 	b = append(b, '\n')
 	for _, t := range el.targets {
-		if level <= t.level {
+		switch {
+		case level > t.level:
+		case t.file.syslog != nil:
+			t.file.syslog.writeLevel(b, level)
+		default:
 			t.file.write(b)
 		}
 	}

@@ -120,6 +120,7 @@ type moduleState struct {
 	authRequest     *Request
 	echo            *echoState
 	uid             *uidState
+	gzip            *gzipStage
 	mirror          bool
 }
 

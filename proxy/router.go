@@ -41,7 +41,9 @@ type Router struct {
 	connLimits        map[string]*connZone
 	resolve           func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	files fileCache // small static files
+	files    fileCache              // small static files
+	recoders map[recodeKey]*recoder // charset_map
+	varLogs  varLogs                // access logs with variables in their names
 
 	requests atomic.Int64 // requests under way: the router is closed after the last
 	retired  atomic.Bool
@@ -140,6 +142,7 @@ type location struct {
 	exceptMethods       []http1.MethodID
 	authDelay           time.Duration
 	userID              *userID
+	logCache            *logCacheConf
 	browsers            *browsers
 	referers            *referers
 	secureLink          *secureLink

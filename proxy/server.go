@@ -297,7 +297,10 @@ func (s *Server) closeListeners() {
 }
 
 // ReopenLogs opens every log file again under its name.
-func (s *Server) ReopenLogs() error { return s.opts.logs.reopen() }
+func (s *Server) ReopenLogs() error {
+	s.router.Load().varLogs.close()
+	return s.opts.logs.reopen()
+}
 
 // Addrs are the addresses listened on, in no particular order.
 func (s *Server) Addrs() []net.Addr {

@@ -1,0 +1,137 @@
+package proxy
+
+import (
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// varLogs keeps log files with variables in their names open, as
+// open_log_file_cache says.
+type varLogs struct {
+	mu    sync.Mutex
+	files map[string]*varLog
+}
+
+type varLog struct {
+	f           *os.File
+	uses        int
+	used, since time.Time
+}
+
+// logCacheConf is a compiled open_log_file_cache.
+type logCacheConf struct {
+	max, minUses    int
+	inactive, valid time.Duration
+}
+
+// newLogCacheConf reads the directive's parameters, which Load has checked.
+// nil is "off".
+func newLogCacheConf(text string) *logCacheConf {
+	c := &logCacheConf{minUses: 1, inactive: 10 * time.Second, valid: time.Minute}
+	for _, p := range strings.Fields(text) {
+		key, val, _ := strings.Cut(p, "=")
+		n, _ := parseSize(strings.TrimRight(val, "s"))
+		d := time.Duration(n) * time.Second
+		if parsed, err := time.ParseDuration(val); err == nil {
+			d = parsed
+		}
+		switch key {
+		case "max":
+			c.max = int(n)
+		case "min_uses":
+			c.minUses = int(n)
+		case "inactive":
+			c.inactive = d
+		case "valid":
+			c.valid = d
+		}
+	}
+	if c.max == 0 {
+		return nil
+	}
+	return c
+}
+
+// logToVariablePath writes a line to a file whose name has variables. The
+// request's root must exist, so that made-up hosts make no files.
+//
+// See: ngx_http_log_script_write.
+func (r *Request) logToVariablePath(al *accessLog, line []byte) {
+	root := r.docRoot()
+	isDir, oe := r.statFile(root)
+	if oe != nil {
+		r.logf(logError, "testing \"%s\" existence failed (%s)", root, errnoText(oe.err))
+		return
+	}
+	if !isDir {
+		r.logf(logError, "testing \"%s\" existence failed (20: Not a directory)", root)
+		return
+	}
+	path := r.rt.fullPath(al.path.eval(r))
+	conf := r.loc.logCache
+	f, err := r.rt.varLogs.open(path, conf)
+	if err != nil {
+		r.logf(logCrit, "open() \"%s\" failed (%s)", path, errnoText(err))
+		return
+	}
+	if _, err := f.Write(line); err != nil {
+		r.logf(logAlert, "write() to \"%s\" failed (%s)", path, errnoText(err))
+	}
+	if conf == nil {
+		f.Close()
+	}
+}
+
+// open returns the file; without a cache it is the caller's to close.
+func (v *varLogs) open(path string, conf *logCacheConf) (*os.File, error) {
+	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
+	if conf == nil {
+		return os.OpenFile(path, flags, 0o644)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	if l := v.files[path]; l != nil {
+		if now.Sub(l.since) < conf.valid {
+			l.used = now
+			l.uses++
+			return l.f, nil
+		}
+		l.f.Close()
+		delete(v.files, path)
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if v.files == nil {
+		v.files = map[string]*varLog{}
+	}
+	oldest := ""
+	for name, l := range v.files {
+		if now.Sub(l.used) > conf.inactive {
+			l.f.Close()
+			delete(v.files, name)
+		} else if oldest == "" || l.used.Before(v.files[oldest].used) {
+			oldest = name
+		}
+	}
+	if len(v.files) >= conf.max && oldest != "" {
+		v.files[oldest].f.Close()
+		delete(v.files, oldest)
+	}
+	v.files[strings.Clone(path)] = &varLog{f: f, uses: 1, used: now, since: now}
+	return f, nil
+}
+
+// close closes every file: the configuration is gone, or logs are reopened.
+func (v *varLogs) close() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name, l := range v.files {
+		l.f.Close()
+		delete(v.files, name)
+	}
+}
