@@ -7,10 +7,38 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 )
 
-// pools caches the certificates of lua_ssl_trusted_certificate files.
-var pools sync.Map // file name -> *x509.CertPool
+// trusted caches the certificates of lua_ssl_trusted_certificate files.
+var trusted sync.Map // file name -> trustedFile
+
+// trustedFile is a file as it was when it was read; a reload may find another.
+type trustedFile struct {
+	modified time.Time
+	size     int64
+	roots    *x509.CertPool
+}
+
+func trustedRoots(file string) (*x509.CertPool, error) {
+	st, err := os.Stat(file)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted certificates: %w", err)
+	}
+	if f, ok := trusted.Load(file); ok {
+		if f := f.(trustedFile); f.modified.Equal(st.ModTime()) && f.size == st.Size() {
+			return f.roots, nil
+		}
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read trusted certificates: %w", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	trusted.Store(file, trustedFile{st.ModTime(), st.Size(), roots})
+	return roots, nil
+}
 
 // TLSConfig is the client side of an sslhandshake. With verify, the peer must
 // prove itself with a chain to lua_ssl_trusted_certificate; the name is
@@ -23,16 +51,10 @@ func (c *Conf) TLSConfig(serverName string, verify bool) (*tls.Config, error) {
 		return conf, nil
 	}
 	roots := x509.NewCertPool()
-	if f := c.TrustedCertificate; f != "" {
-		if p, ok := pools.Load(f); ok {
-			roots = p.(*x509.CertPool)
-		} else {
-			pem, err := os.ReadFile(f)
-			if err != nil {
-				return nil, fmt.Errorf("read trusted certificates: %w", err)
-			}
-			roots.AppendCertsFromPEM(pem)
-			pools.Store(f, roots)
+	if c.TrustedCertificate != "" {
+		var err error
+		if roots, err = trustedRoots(c.TrustedCertificate); err != nil {
+			return nil, err
 		}
 	}
 	conf.VerifyConnection = func(s tls.ConnectionState) error {
