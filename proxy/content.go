@@ -21,6 +21,8 @@ func compileContent(c *compiler, loc *location, l *nginxconf.Location) error {
 		loc.handler = emptyGIF
 	case nginxconf.HandlerStubStatus:
 		loc.handler = stubStatus
+	case nginxconf.HandlerMemcached:
+		return compileMemcached(c, loc, l)
 	case nginxconf.HandlerEcho:
 		return compileEcho(c, loc, l)
 	}

@@ -170,6 +170,9 @@ func (st *upstreamState) tryPeer(r *Request) (ft, rc) {
 	if why != ftNone || c != ok {
 		return why, c
 	}
+	if st.memcached != nil {
+		return st.memcachedRespond(r)
+	}
 	return st.respond(r)
 }
 
@@ -181,6 +184,9 @@ func (st *upstreamState) exchange(r *Request, pool *upstream.Pool) (ft, rc) {
 	}
 	if why, c := st.send(r); why != ftNone || c != ok {
 		return why, c
+	}
+	if st.memcached != nil {
+		return st.memcachedHead(r)
 	}
 	return st.readHead(r)
 }

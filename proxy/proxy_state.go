@@ -65,21 +65,23 @@ type upstreamState struct {
 	sendTimeout, readTimeout time.Duration
 	dialErr                  bool
 
-	parser     http1.ResponseParser
-	held       []*netconn.Buffer // what response headers point into
-	rest       []byte            // body bytes that came with the header
-	headBytes  int64
-	framing    http1.Framing
-	chunks     http1.Chunked
-	left       int64
-	keepalive  bool
-	upgrade    bool
-	buffering  bool
-	gotAny     bool
-	headerDone bool // passed to the client
-	stickyID   string
-	cookieAt   int
-	storeFile  *proxyStore
+	parser       http1.ResponseParser
+	held         []*netconn.Buffer // what response headers point into
+	rest         []byte            // body bytes that came with the header
+	headBytes    int64
+	framing      http1.Framing
+	chunks       http1.Chunked
+	left         int64
+	keepalive    bool
+	upgrade      bool
+	buffering    bool
+	gotAny       bool
+	headerDone   bool // passed to the client
+	stickyID     string
+	cookieAt     int
+	memcached    *memcachedConf // memcached_pass is at work
+	memcachedKey string
+	storeFile    *proxyStore
 
 	// Watching the client.
 	client   *netconn.Conn
@@ -132,7 +134,7 @@ func (st *upstreamState) reset() {
 	st.keepalive, st.upgrade, st.buffering, st.gotAny, st.headerDone = false, false, false, false, false
 	st.headBytes, st.left, st.framing, st.cookieAt = 0, 0, http1.Framing{}, -1
 	st.chunks, st.storeFile = http1.Chunked{}, nil
-	st.watching = false
+	st.watching, st.memcached, st.memcachedKey = false, nil, ""
 	st.gone.Store(false)
 }
 
@@ -203,6 +205,7 @@ func (st *upstreamState) begin(conf *proxyConf) {
 		st.tries = append(st.tries, upstreamTry{connect: -1, header: -1, response: -1})
 	}
 	st.reset()
+	st.parser.Reset()
 	st.conf = conf
 	st.began = time.Now()
 }

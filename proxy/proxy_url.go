@@ -38,13 +38,18 @@ func (st *upstreamState) evalURL(r *Request) rc {
 	}
 	v.hostHeader, v.port = hostHeader(u.authority, v.tls)
 	st.host = u.host
+	return st.findGroup(r, u, pick(v.tls, "443", "80"))
+}
+
+// findGroup finds the upstream that a parsed address means: a named one, or
+// one made of the address; without either, resolve looks the host up.
+func (st *upstreamState) findGroup(r *Request, u upstreamURL, port string) rc {
 	if g := r.rt.groupFor(u.host, u.port); g != nil {
 		st.group = g
 		return ok
 	}
-	port := u.port
-	if port == "" {
-		port = pick(v.tls, "443", "80")
+	if u.port != "" {
+		port = u.port
 	}
 	if u.unix != "" {
 		st.group = upstream.NewResolved(u.host, []string{"unix:" + u.unix}, r.rt.groupOptions())
