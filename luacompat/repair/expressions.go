@@ -283,6 +283,9 @@ func (p *parser) table() ast.Expr {
 	}
 	p.match('}', '{', line)
 	p.mark(e, line, "")
+	if len(e.Fields) > maxDataFields && pure(e) {
+		return p.splitTable(e, line)
+	}
 	p.repairTable(e)
 	return e
 }

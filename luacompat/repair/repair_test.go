@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"fmt"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
@@ -74,6 +75,17 @@ func TestManyPositionalItems(t *testing.T) {
 	}
 	src += "x = math.pi, y = 2} return t[1] + t[50] + #t"
 	if v, err := run(t, src); err != nil || v.String() != "64" {
+		t.Errorf("got %v, %v", v, err)
+	}
+}
+
+func TestDataTableIsSplit(t *testing.T) {
+	src := "local t = {"
+	for i := 1; i <= 1000; i++ {
+		src += fmt.Sprintf("{id = %d, 'n%d'}, ['k%d'] = %d, ", i, i, i, i)
+	}
+	src += "dup = 1, dup = 2} local n = 0 for _ in pairs(t) do n = n + 1 end return #t .. t[7].id .. t[1000][1] .. t.k500 .. t.dup .. n"
+	if v, err := run(t, src); err != nil || v.String() != "10007n100050022001" {
 		t.Errorf("got %v, %v", v, err)
 	}
 }

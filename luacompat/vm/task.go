@@ -46,6 +46,11 @@ func (v *VM) NewTask(ctx context.Context, host any) *Task {
 	return &Task{VM: v, Host: host, Ctx: ctx}
 }
 
+// Slice counts the stretches in which Lua ran without waiting. As long as it
+// stays the same no time has passed for scripts: nginx, too, reads the clock
+// only between events.
+func (v *VM) Slice() uint64 { return v.slice }
+
 // Sibling makes a task beside t for the same host, whose Run takes turns with
 // t and its light threads. It is called by t while t runs.
 func (t *Task) Sibling() *Task {
@@ -84,6 +89,7 @@ func (t *Task) begin() {
 		t.turn.Lock()
 	}
 	t.VM.lock.Lock()
+	t.VM.slice++
 }
 
 // release gives the VM's lock and the turn to whoever waits.

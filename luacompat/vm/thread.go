@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"runtime/debug"
 	"strconv"
 
 	lua "github.com/yuin/gopher-lua"
@@ -116,7 +117,7 @@ func (v *VM) goPanic(L *lua.LState, r any) {
 			L.RaiseError("stack overflow")
 		}
 	}
-	v.logf(LogErr, fmt.Sprintf("lua: internal fault: %v", r))
+	v.logf(LogErr, fmt.Sprintf("lua: internal fault: %v\n%s", r, debug.Stack()))
 	L.RaiseError("%s", fmt.Sprint(r))
 }
 

@@ -63,6 +63,7 @@ type VM struct {
 	loading lua.LValue  // stands in package.loaded while a module loads
 	frozen  bool
 	ends    uint64 // light threads that have ended
+	slice   uint64 // see Slice
 	closed  bool
 }
 
