@@ -189,6 +189,7 @@ func (s *Server) Reload(cfg *nginxconf.Config) error {
 	opts := s.opts
 	opts.old = old
 	rt, err := Compile(cfg, &opts)
+	opts.old = nil // or every configuration ever loaded would stay in memory
 	if err != nil {
 		return err
 	}
@@ -291,6 +292,7 @@ func (s *Server) closeListeners() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, l := range s.listeners {
+		l.ln.Unlink()
 		l.ln.Close()
 		delete(s.listeners, key)
 	}
