@@ -12,14 +12,15 @@ import (
 type clock struct {
 	now    func() time.Time
 	cached time.Time
+	slice  uint64 // the VM's slice that cached belongs to
+	known  bool
 }
 
-// at is the cached time. The cache ends when the Lua code waits; since most
-// handlers never ask twice, it is simply kept for a millisecond.
-func (c *clock) at() time.Time {
-	t := c.now()
-	if d := t.Sub(c.cached); d < 0 || d >= time.Millisecond {
-		c.cached = t
+// time is the cached time.
+func (w *Worker) time() time.Time {
+	c := &w.clock
+	if s := w.vm.Slice(); s != c.slice || !c.known {
+		c.cached, c.slice, c.known = c.now(), s, true
 	}
 	return c.cached
 }
@@ -48,21 +49,21 @@ const (
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxtoday
 func today(w *Worker, L *lua.LState) int {
-	return pushString(L, w.clock.at().Local().Format(dateLayout))
+	return pushString(L, w.time().Local().Format(dateLayout))
 }
 
 // unixTime is ngx.time: whole seconds.
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxtime
 func unixTime(w *Worker, L *lua.LState) int {
-	return pushNumber(L, float64(w.clock.at().Unix()))
+	return pushNumber(L, float64(w.time().Unix()))
 }
 
 // unixNow is ngx.now: seconds with milliseconds.
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxnow
 func unixNow(w *Worker, L *lua.LState) int {
-	return pushNumber(L, float64(w.clock.at().UnixMilli())/1000)
+	return pushNumber(L, float64(w.time().UnixMilli())/1000)
 }
 
 // updateTime is ngx.update_time.
@@ -77,14 +78,14 @@ func updateTime(w *Worker, L *lua.LState) int {
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxlocaltime
 func localTime(w *Worker, L *lua.LState) int {
-	return pushString(L, w.clock.at().Local().Format(dateTimeLayout))
+	return pushString(L, w.time().Local().Format(dateTimeLayout))
 }
 
 // utcTime is ngx.utctime.
 //
 // See: https://github.com/openresty/lua-nginx-module#ngxutctime
 func utcTime(w *Worker, L *lua.LState) int {
-	return pushString(L, w.clock.at().UTC().Format(dateTimeLayout))
+	return pushString(L, w.time().UTC().Format(dateTimeLayout))
 }
 
 func timeArg(L *lua.LState) time.Time {

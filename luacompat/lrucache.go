@@ -72,7 +72,7 @@ func lruGet(w *Worker, L *lua.LState) int {
 	}
 	c.order.MoveToFront(e)
 	it := e.Value.(*lruItem)
-	if it.expires > 0 && it.expires < float64(w.clock.at().UnixMilli())/1000 {
+	if it.expires > 0 && it.expires < float64(w.time().UnixMilli())/1000 {
 		L.Push(lua.LNil)
 		L.Push(it.value)
 	} else {
@@ -91,7 +91,7 @@ func lruSet(w *Worker, L *lua.LState) int {
 	}
 	it := &lruItem{key: key, value: value}
 	if v := L.Get(4); lua.LVAsBool(v) {
-		it.expires = float64(w.clock.at().UnixMilli())/1000 + checkNumber(L, 4, "set")
+		it.expires = float64(w.time().UnixMilli())/1000 + checkNumber(L, 4, "set")
 	}
 	if n, ok := toNumber(L.Get(5)); ok && n >= 0 {
 		it.flags = n

@@ -39,12 +39,24 @@ func Open(env *Env, t *lua.LTable) (reqSocket lua.LGFunction) {
 		method{"setkeepalive", (*tcp).setKeepalive}, method{"getreusedtimes", (*tcp).reusedTimes},
 		method{"sslhandshake", (*tcp).sslHandshake}, method{"setclientcert", (*tcp).setClientCert},
 	))
+	m.openMissing(L)
 	m.udpMT = m.openUDP(L)
 	t.RawSetString("tcp", L.NewFunction(m.newTCP))
 	t.RawSetString("stream", L.NewFunction(m.newTCP))
 	t.RawSetString("udp", L.NewFunction(m.newUDP))
 	t.RawSetString("connect", L.NewFunction(m.connect))
 	return m.reqSocket
+}
+
+// openMissing adds the methods of later ngx_lua releases that hand out what
+// only OpenSSL and C have: they say so.
+func (m *module) openMissing(L *lua.LState) {
+	t := m.tcpMT.RawGetString("__index").(*lua.LTable)
+	for _, name := range []string{"getfd", "getsslctx", "getsslpointer", "getsslsession", "settrustedstore"} {
+		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
+			return m.raise(L, "tcpsock:%s is not supported by huidu: it is made for C libraries", name)
+		}))
+	}
 }
 
 type method struct {
