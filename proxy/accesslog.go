@@ -115,7 +115,7 @@ func (c *compiler) logFormat(f *nginxconf.LogFormat) (*logFormat, error) {
 //
 // See: https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format
 var logVars = map[string]func(b []byte, r *Request) []byte{
-	"pipe":         func(b []byte, r *Request) []byte { return append(b, pick(r.main.pipelined(), "p", ".")...) },
+	"pipe":         func(b []byte, r *Request) []byte { return append(b, pick(r.main.pipelined, "p", ".")...) },
 	"time_local":   func(b []byte, _ *Request) []byte { return append(b, dates.At(time.Now()).Log...) },
 	"time_iso8601": func(b []byte, _ *Request) []byte { return append(b, dates.At(time.Now()).ISO...) },
 	"msec":         func(b []byte, _ *Request) []byte { return appendSeconds(b, time.Now().UnixMilli()) },

@@ -91,6 +91,7 @@ func (c *conn) begin() bool {
 // serveOne waits for a request, runs it and logs it.
 func (c *conn) serveOne(wait time.Duration) connEnd {
 	first := c.nc.Requests == 0
+	pipelined := !first && len(c.nc.Buffered()) > 0
 	if len(c.nc.Buffered()) == 0 {
 		c.nc.SetReadTimeout(wait)
 		if !c.s.idleBegin(c, first) {
@@ -111,6 +112,7 @@ func (c *conn) serveOne(wait time.Duration) connEnd {
 	rt.acquire()
 	c.under.Store(rt)
 	r := c.newRequest()
+	r.pipelined = pipelined
 	end := c.handle(r)
 	r.free()
 	c.under.Store(nil)
@@ -299,7 +301,10 @@ func (c *conn) readHead(r *Request) (*netconn.Buffer, rc) {
 			c.nc.Consume(n)
 		}
 		c.nc.SetReadTimeout(max(time.Until(deadline), time.Millisecond))
-		if _, err := c.nc.Fill(opts.MaxHead()); err != nil {
+		c.s.reading.Add(1)
+		_, err = c.nc.Fill(opts.MaxHead())
+		c.s.reading.Add(-1)
+		if err != nil {
 			return nil, c.headError(r, err)
 		}
 	}

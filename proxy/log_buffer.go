@@ -17,6 +17,7 @@ type logBuffer struct {
 	size  int
 	every time.Duration
 	level int // of gzip; 0: none
+	users int // guarded by the file's lock
 
 	mu    sync.Mutex
 	buf   []byte
@@ -24,10 +25,14 @@ type logBuffer struct {
 }
 
 func newLogBuffer(f *logFile, conf *nginxconf.AccessLog) *logBuffer {
-	b := &logBuffer{file: f, size: int(conf.Buffer), every: conf.Flush, level: conf.Gzip, buf: make([]byte, 0, conf.Buffer)}
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.buffers) > 0 { // one file, one order of lines
+		f.buffers[0].users++
+		return f.buffers[0]
+	}
+	b := &logBuffer{users: 1, file: f, size: int(conf.Buffer), every: conf.Flush, level: conf.Gzip, buf: make([]byte, 0, conf.Buffer)}
 	f.buffers = append(f.buffers, b)
-	f.mu.Unlock()
 	return b
 }
 
@@ -85,7 +90,9 @@ func (b *logBuffer) put(p []byte) {
 func (b *logBuffer) close() {
 	b.flush()
 	b.file.mu.Lock()
-	b.file.buffers = slices.DeleteFunc(b.file.buffers, func(o *logBuffer) bool { return o == b })
+	if b.users--; b.users == 0 {
+		b.file.buffers = slices.DeleteFunc(b.file.buffers, func(o *logBuffer) bool { return o == b })
+	}
 	b.file.mu.Unlock()
 }
 

@@ -15,7 +15,7 @@ type varLogs struct {
 }
 
 type varLog struct {
-	f           *os.File
+	f           *os.File // nil until it is used often enough
 	uses        int
 	used, since time.Time
 }
@@ -71,7 +71,7 @@ func (r *Request) logToVariablePath(al *accessLog, line []byte) {
 	}
 	path := r.rt.fullPath(al.path.eval(r))
 	conf := r.loc.logCache
-	f, err := r.rt.varLogs.open(path, conf)
+	f, kept, err := r.rt.varLogs.open(path, conf)
 	if err != nil {
 		r.logf(logCrit, "open() \"%s\" failed (%s)", path, errnoText(err))
 		return
@@ -79,32 +79,36 @@ func (r *Request) logToVariablePath(al *accessLog, line []byte) {
 	if _, err := f.Write(line); err != nil {
 		r.logf(logAlert, "write() to \"%s\" failed (%s)", path, errnoText(err))
 	}
-	if conf == nil {
+	if !kept {
 		f.Close()
 	}
 }
 
-// open returns the file; without a cache it is the caller's to close.
-func (v *varLogs) open(path string, conf *logCacheConf) (*os.File, error) {
+// open returns the file; one that is not kept is the caller's to close.
+func (v *varLogs) open(path string, conf *logCacheConf) (f *os.File, kept bool, err error) {
 	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE
 	if conf == nil {
-		return os.OpenFile(path, flags, 0o644)
+		f, err = os.OpenFile(path, flags, 0o644)
+		return f, false, err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := time.Now()
 	if l := v.files[path]; l != nil {
-		if now.Sub(l.since) < conf.valid {
-			l.used = now
-			l.uses++
-			return l.f, nil
+		l.used = now
+		l.uses++
+		if l.f != nil && now.Sub(l.since) < conf.valid {
+			return l.f, true, nil
 		}
-		l.f.Close()
-		delete(v.files, path)
+		l.close()
+		if f, err = os.OpenFile(path, flags, 0o644); err != nil || l.uses < conf.minUses {
+			return f, false, err
+		}
+		l.f, l.since = f, now
+		return f, true, nil
 	}
-	f, err := os.OpenFile(path, flags, 0o644)
-	if err != nil {
-		return nil, err
+	if f, err = os.OpenFile(path, flags, 0o644); err != nil {
+		return nil, false, err
 	}
 	if v.files == nil {
 		v.files = map[string]*varLog{}
@@ -112,18 +116,30 @@ func (v *varLogs) open(path string, conf *logCacheConf) (*os.File, error) {
 	oldest := ""
 	for name, l := range v.files {
 		if now.Sub(l.used) > conf.inactive {
-			l.f.Close()
+			l.close()
 			delete(v.files, name)
 		} else if oldest == "" || l.used.Before(v.files[oldest].used) {
 			oldest = name
 		}
 	}
 	if len(v.files) >= conf.max && oldest != "" {
-		v.files[oldest].f.Close()
+		v.files[oldest].close()
 		delete(v.files, oldest)
 	}
-	v.files[strings.Clone(path)] = &varLog{f: f, uses: 1, used: now, since: now}
-	return f, nil
+	l := &varLog{uses: 1, used: now, since: now}
+	v.files[strings.Clone(path)] = l
+	if conf.minUses > 1 {
+		return f, false, nil
+	}
+	l.f = f
+	return f, true, nil
+}
+
+func (l *varLog) close() {
+	if l.f != nil {
+		l.f.Close()
+		l.f = nil
+	}
 }
 
 // close closes every file: the configuration is gone, or logs are reopened.
@@ -131,7 +147,7 @@ func (v *varLogs) close() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for name, l := range v.files {
-		l.f.Close()
+		l.close()
 		delete(v.files, name)
 	}
 }

@@ -253,7 +253,7 @@ func (r *Request) internalRedirect(uri, args string) rc {
 	r.setExten()
 	r.clearModules()
 	r.internal, r.validURI = true, false
-	r.aliasInvalid, r.uriIntoAlias = false, false
+	r.noLocation, r.uriIntoAlias = false, false
 	r.uriChanged = false
 	r.loc = r.srv.loc
 	r.next = atServerRewrite

@@ -46,7 +46,7 @@ type Request struct {
 	uriChanges    int // nginx's budget of 10 for rewrites and redirects
 	uriChanged    bool
 	location0     bool // location has been looked up at least once
-	aliasInvalid  bool // the URI was rewritten within a location with alias
+	pipelined     bool // was there before the one before it was answered
 	background    bool // runs beside its parent: a mirror
 	uriIntoAlias  bool // try_files chose a file below a regex location's alias
 	ctx           context.Context

@@ -73,7 +73,7 @@ func (op *ifOp) exec(r *Request, e *rewriteState) rc {
 type breakOp struct{}
 
 func (breakOp) exec(r *Request, _ *rewriteState) rc {
-	r.aliasInvalid = r.aliasInvalid || r.uriChanged
+	r.noLocation = r.noLocation || r.uriChanged
 	r.uriChanged = false
 	return stop
 }
@@ -190,7 +190,6 @@ func (op *rewriteRule) exec(r *Request, e *rewriteState) rc {
 	if op.redirect == 0 {
 		r.internal, r.validURI = true, false
 		r.uriChanged = !op.brk
-		r.aliasInvalid = r.aliasInvalid || op.brk
 		r.noLocation = r.noLocation || op.brk
 	}
 	quoted := r.uriQuoted()
@@ -215,7 +214,8 @@ func (op *rewriteRule) exec(r *Request, e *rewriteState) rc {
 	}
 	e.quote = false
 	if op.redirect != 0 {
-		target := http1.UnescapeURI(nil, string(buf), http1.UnescapeRedirect)
+		target, rest := http1.UnescapeURIRest(nil, string(buf), http1.UnescapeRedirect)
+		target = append(target, rest...)
 		if op.addArgs && r.args != "" {
 			if op.hasArgs {
 				target = append(target, '&')

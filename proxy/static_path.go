@@ -13,7 +13,7 @@ func (r *Request) filePath() (path string, root int, valid bool) {
 		dir := r.docRoot()
 		return dir + r.uri, len(dir), true
 	}
-	if r.aliasInvalid {
+	if r.noLocation {
 		r.logf(logAlert, "\"alias\" cannot be used in location \"%s\" where URI was rewritten", loc.name)
 		return "", 0, false
 	}

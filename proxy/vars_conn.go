@@ -118,9 +118,6 @@ func (r *Request) connTime() string {
 	return "0.000"
 }
 
-// pipelined: the next request was already there.
-func (r *Request) pipelined() bool { return r.conn != nil && len(r.conn.nc.Buffered()) > 0 }
-
 // complete is $request_completion.
 func (r *Request) complete() bool { return r.ended && !r.outFailed }
 

@@ -39,7 +39,7 @@ var builtinVars = map[string]getter{
 	"nginx_version":              func(*Request) (string, bool) { return Version, true },
 	"hostname":                   func(*Request) (string, bool) { return hostname, true },
 	"pid":                        func(*Request) (string, bool) { return strconv.Itoa(os.Getpid()), true },
-	"pipe":                       func(r *Request) (string, bool) { return pick(r.main.pipelined(), "p", "."), true },
+	"pipe":                       func(r *Request) (string, bool) { return pick(r.main.pipelined, "p", "."), true },
 	"msec":                       func(*Request) (string, bool) { return formatMsec(time.Now()), true },
 	"time_iso8601":               func(*Request) (string, bool) { return clockISO8601(), true },
 	"time_local":                 func(*Request) (string, bool) { return clockLocal(), true },
