@@ -157,7 +157,14 @@ func (r *Request) readPart() ([]byte, error) {
 			}
 		}
 		nc.SetReadTimeout(r.loc.bodyTimeout)
-		if _, err := nc.Fill(bodyBuffer); err != nil {
+		size := bodyBuffer
+		if b.framing.Kind == http1.FramingLength {
+			size = int(min(b.left, bodyBuffer))
+		}
+		nc.SetFirstBuffer(size)
+		_, err := nc.Fill(bodyBuffer)
+		nc.SetFirstBuffer(r.srv.head.bufferSize)
+		if err != nil {
 			return nil, r.bodyReadError(err)
 		}
 	}
