@@ -85,8 +85,8 @@ type timers struct {
 	wake    *time.Timer
 	running int
 	gone    bool          // shutting down
-	idle    chan struct{} // closed when nothing is pending or running
-	active  sync.WaitGroup
+	busy    int           // callbacks that run, and rounds of fire
+	idle    chan struct{} // closed when busy falls to 0
 	task    vm.Task // spawns the callbacks
 	turn    sync.Mutex
 }
@@ -136,8 +136,8 @@ func (ts *timers) arm() {
 
 // fire starts the timers that are due.
 func (ts *timers) fire() {
-	ts.active.Add(1)
-	defer ts.active.Done()
+	ts.begin()
+	defer ts.end()
 	ts.turn.Lock()
 	defer ts.turn.Unlock()
 	for {
@@ -188,12 +188,12 @@ func (ts *timers) start(due []*timer, premature bool) {
 			h.parent = &ts.task
 			ts.task.Host = h
 			args := append([]lua.LValue{lua.LBool(premature)}, t.args...)
-			ts.active.Add(1)
+			ts.begin()
 			ts.task.Spawn(t.fn, args, func(_ []lua.LValue, err error) {
 				h.timerEnded(err, func() {
 					w.rt.releaseFake(req)
 					ts.done(1)
-					ts.active.Done()
+					ts.end()
 				})
 			})
 		}
@@ -238,16 +238,40 @@ func (ts *timers) abort() {
 	ts.fire()
 }
 
+func (ts *timers) begin() {
+	ts.mu.Lock()
+	ts.busy++
+	ts.mu.Unlock()
+}
+
+func (ts *timers) end() {
+	ts.mu.Lock()
+	ts.busy--
+	if ts.busy == 0 && ts.idle != nil {
+		close(ts.idle)
+		ts.idle = nil
+	}
+	ts.mu.Unlock()
+}
+
 // wait waits until no timer runs, or ctx has ended.
 func (ts *timers) wait(ctx context.Context) {
-	ch := make(chan struct{})
-	go func() {
-		ts.active.Wait()
-		close(ch)
-	}()
-	select {
-	case <-ch:
-	case <-ctx.Done():
+	for {
+		ts.mu.Lock()
+		if ts.busy == 0 {
+			ts.mu.Unlock()
+			return
+		}
+		if ts.idle == nil {
+			ts.idle = make(chan struct{})
+		}
+		idle := ts.idle
+		ts.mu.Unlock()
+		select {
+		case <-idle:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
