@@ -16,6 +16,8 @@ const (
 	// restart: an internal redirect or a jump to a named location was set up;
 	// run the phases again from Request.next.
 	restart rc = -100
+	// relocate: the URI changed; find the location for it.
+	relocate rc = -102
 	// statusClose is nginx's 444: close without a response.
 	statusClose rc = 444
 	// statusClientClosed is nginx's 499.

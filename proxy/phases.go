@@ -61,7 +61,7 @@ func (r *Request) phases() rc {
 			break
 		}
 		c := r.rewritePhase()
-		if c == restart { // the URI changed: post-rewrite
+		if c == relocate { // post-rewrite
 			if r.uriChanges--; r.uriChanges < 0 {
 				r.logf(logError, "rewrite or internal redirection cycle while processing %q", r.uri)
 				return 500
@@ -93,7 +93,7 @@ func (r *Request) phases() rc {
 }
 
 // rewritePhase runs the location's rewrite directives and rewrite_by_lua.
-// restart means that the URI changed and a location must be found for it.
+// relocate means that the URI changed and a location must be found for it.
 func (r *Request) rewritePhase() rc {
 	loc := r.loc
 	if loc.luaRewriteFirst && loc.rewriteBy != nil {
@@ -106,7 +106,7 @@ func (r *Request) rewritePhase() rc {
 			return c
 		}
 		if r.uriChanged {
-			return restart
+			return relocate
 		}
 	}
 	if r.loc.moreInput != nil {
@@ -118,7 +118,7 @@ func (r *Request) rewritePhase() rc {
 			return c
 		}
 		if r.uriChanged {
-			return restart
+			return relocate
 		}
 	}
 	return declined

@@ -12,6 +12,9 @@ import (
 //
 // See: ngx_http_finalize_request.
 func (r *Request) finish(c rc) rc {
+	if w, is := r.w.(*captureWriter); is && w.refuse(r, c) {
+		return done
+	}
 	for {
 		switch {
 		case c == restart:

@@ -61,6 +61,19 @@ type captureWriter struct {
 
 func (w *captureWriter) sendHead(*Request) rc { return ok }
 
+// refuse takes a subrequest's end with a status: the script gets the status
+// without a body, whatever error page there might be.
+//
+// See: ngx_http_lua_post_subrequest.
+func (w *captureWriter) refuse(r *Request, c rc) bool {
+	if r.headerSent || c < 300 && c != 201 && c != 204 {
+		return false
+	}
+	r.out.status = int(c)
+	r.setContentType()
+	return true
+}
+
 func (w *captureWriter) write(_ *Request, p []byte, fl outFlag) rc {
 	w.whole = w.whole || fl&last != 0
 	w.body.Write(p)
@@ -177,7 +190,7 @@ func (r *Request) runCapture(sr *Request, out *luacompat.CaptureResponse) {
 	sr.run()
 	out.Status = sr.captureStatus()
 	out.Body = w.body.Bytes()
-	out.Truncated = sr.outFailed || !w.whole && !sr.headerOnly && sr.headerSent
+	out.Truncated = sr.outFailed || !w.whole && !sr.headerOnly
 	for i := range sr.out.headers {
 		h := &sr.out.headers[i]
 		out.Headers = append(out.Headers, luacompat.Header{Key: sr.own(h.Key), Value: sr.own(h.Value)})
