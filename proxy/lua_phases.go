@@ -116,8 +116,8 @@ func (r *Request) luaRun(s *luacompat.Script, phase luacompat.Phase) rc {
 func (r *Request) luaExit(status int, phase luacompat.Phase) rc {
 	switch {
 	case status < 0:
-		if phase == luacompat.PhaseContent && rc(status) == declined {
-			return failed
+		if phase != luacompat.PhaseContent && rc(status) == declined {
+			return declined // ngx.exit(ngx.DECLINED): on to the next handler
 		}
 		return failed
 	case r.headerSent:
