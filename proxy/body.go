@@ -81,7 +81,7 @@ func (e *bodyError) Error() string { return "request body: " + statusText[e.stat
 // See: ngx_http_test_expect.
 func (r *Request) sendContinue() error {
 	b := &r.body
-	if b.expect || r.head.Version < 1001 || r.headerSent || r.conn == nil {
+	if b.expect || r.head.Version < 1001 || r.headerSent || r.conn == nil || r.conn.h2 != nil {
 		return nil
 	}
 	b.expect = true
@@ -102,6 +102,9 @@ var continueLine = []byte("HTTP/1.1 100 Continue\r\n\r\n")
 // buffer, valid until the next call; io.EOF at its end, *bodyError for a
 // status to answer.
 func (r *Request) readPart() ([]byte, error) {
+	if r.conn.h2 != nil {
+		return r.conn.h2.readPart(r)
+	}
 	b, nc := &r.body, r.conn.nc
 	if !b.started {
 		b.started = true
@@ -197,6 +200,9 @@ func (r *Request) readBody() rc {
 	if b.read || b.discarded || b.replaced {
 		return ok
 	}
+	if r.conn != nil && r.conn.h2 != nil && !b.ended {
+		r.conn.h2.openWindow(r, true)
+	}
 	for {
 		part, err := r.readPart()
 		if err == io.EOF {
@@ -291,6 +297,10 @@ func (r *Request) discardBody() rc {
 		return ok
 	}
 	b.discarded = true
+	if r.conn.h2 != nil {
+		r.conn.h2.stopBody()
+		return ok
+	}
 	nc := r.conn.nc
 	for in := nc.Buffered(); len(in) > 0 && !b.ended; in = nc.Buffered() {
 		n := 0

@@ -226,6 +226,9 @@ func (c *compiler) core(loc *location, l *nginxconf.Location, parent *location) 
 	if loc.root, err = c.value(k.Root.V, k.Root.Pos); err != nil {
 		return err
 	}
+	if k.Root.V.Text == "" {
+		loc.root = literal(c.rt.cfg.Prefix + "html")
+	}
 	if loc.alias, err = c.valuePtr(k.Alias.V, k.Alias.Pos); err != nil {
 		return err
 	}
@@ -307,6 +310,7 @@ func (c *compiler) listens() error {
 				order = append(order, &addrListen{conf: a, listen: l})
 			}
 			a.ssl, a.http2, a.proxyProtocol = a.ssl || l.SSL, a.http2 || l.HTTP2 || s.Srv.HTTP2.V, a.proxyProtocol || l.ProxyProtocol
+			a.http2Always = a.http2Always || l.HTTP2
 			a.servers = append(a.servers, c.srvs[i])
 			if a.defaultServer == nil || l.Default {
 				a.defaultServer = c.srvs[i]

@@ -24,6 +24,8 @@ type conn struct {
 	rt     *Router
 	addr   *addrConf
 	w      h1Writer
+	h2     *h2Stream              // of a stream's conn; nil for a real connection
+	mux    atomic.Pointer[h2Conn] // once the connection speaks HTTP/2
 	idle   atomic.Bool
 	under  atomic.Pointer[Router] // what the request at hand runs under
 }
@@ -40,6 +42,11 @@ func (c *conn) serve() {
 		c.s.forget(c)
 	}()
 	if !c.begin() {
+		return
+	}
+	if c.addr.http2 && c.speaksH2() {
+		linger = true
+		c.serveH2()
 		return
 	}
 	idle := c.addr.defaultServer.head.headerTimeout
@@ -338,6 +345,10 @@ func (c *conn) logOnly(r *Request) { r.log() }
 // refuseHead answers a head that breaks the rules.
 func (r *Request) refuseHead(p *http1.RequestParser, err error) rc {
 	r.head = p.Head
+	if r.head.Version == 0 {
+		r.head.Version = 1000 // so that the answer has a header
+	}
+	r.body.begin(http1.Framing{})
 	r.headers = r.head.Headers
 	r.method, r.methodID = r.head.Method, r.head.MethodID
 	var e *http1.Error

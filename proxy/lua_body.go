@@ -161,6 +161,9 @@ func (r *Request) rawSocket(raw bool) (net.Conn, error) {
 	if r != r.main || r.conn == nil {
 		return nil, errors.New("attempt to read the request body in a subrequest")
 	}
+	if r.conn.h2 != nil {
+		return nil, errors.New("http v2 not supported yet")
+	}
 	b := &r.body
 	if raw {
 		if b.read && b.path != "" {

@@ -194,7 +194,7 @@ func (q *luaRequest) Write(p []byte) error {
 // WriteQuick takes p when that is only a copy: no filter, no system call.
 func (q *luaRequest) WriteQuick(p []byte) bool {
 	r := q.r
-	if r != r.main || r.conn == nil || r.outFailed || len(r.loc.headerFilters) > 0 || r.headerOnly {
+	if r != r.main || r.conn == nil || r.conn.h2 != nil || r.outFailed || len(r.loc.headerFilters) > 0 || r.headerOnly {
 		return false
 	}
 	if !r.headerSent {

@@ -105,6 +105,9 @@ func (q *luaRequest) HTTPVersion() int {
 func (q *luaRequest) RawRequestLine() string { return strings.Clone(q.r.main.head.Line) }
 
 func (q *luaRequest) RawHeader(noLine bool) (string, error) {
+	if q.r.isH2() {
+		return "", errors.New("http2 requests not supported yet")
+	}
 	if noLine {
 		return strings.Clone(q.r.main.head.RawHeader), nil
 	}
@@ -177,8 +180,7 @@ func (q *luaRequest) URI() string { return q.r.own(q.r.uri) }
 
 func (q *luaRequest) SetURI(uri string) {
 	r := q.r
-	r.uri, r.validURI = uri, false
-	r.internal = r.internal || false
+	r.uri, r.validURI, r.internal = uri, false, true
 	r.setExten()
 }
 

@@ -46,6 +46,9 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 		st.bodyFrom, st.length = bodyMemory, int64(len(st.body))
 		return ok
 	}
+	if b.discarded {
+		return ok
+	}
 	st.length = r.bodyLength()
 	if !p.passBody {
 		return ok
@@ -63,6 +66,9 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 // that there is nothing to stream. What the header's buffer cut off is given
 // a moment to be read.
 func (r *Request) bodyArrived() bool {
+	if r.conn.h2 != nil {
+		return r.conn.h2.bodyArrived()
+	}
 	nc := r.conn.nc
 	if len(nc.Buffered()) == 0 {
 		return false

@@ -373,6 +373,10 @@ func (st *upstreamState) passEarlyHints(r *Request) {
 	if !wanted {
 		return
 	}
+	if r.conn.h2 != nil {
+		r.conn.h2.earlyHints(st.parser.Head.Headers, st.conf.hide.has)
+		return
+	}
 	b := http1.AppendStatusLine(nil, 103)
 	for i := range st.parser.Head.Headers {
 		f := &st.parser.Head.Headers[i]

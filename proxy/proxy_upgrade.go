@@ -21,6 +21,9 @@ func (st *upstreamState) tunnel(r *Request) rc {
 		r.logf(logError, "connection upgrade in subrequest while %s", doing)
 		return failed
 	}
+	if r.conn.h2 != nil {
+		return r.conn.h2.refuseUpgrade(r, doing)
+	}
 	r.keepalive = false
 	if c := r.sendHeader(); c != ok {
 		return c

@@ -68,7 +68,8 @@ type socketConf struct {
 type addrConf struct {
 	addr          netip.Addr // zero for the wildcard and unix sockets
 	ssl           bool
-	http2         bool
+	http2         bool // spoken if the client wants it
+	http2Always   bool // "listen … http2": spoken with every client
 	proxyProtocol bool
 	defaultServer *virtualServer
 	servers       []*virtualServer

@@ -244,7 +244,9 @@ func (s *Server) Quit(ctx context.Context) error {
 	s.closeListeners()
 	s.mu.Lock()
 	for c := range s.conns {
-		if c.idle.Load() {
+		if m := c.mux.Load(); m != nil {
+			m.quit()
+		} else if c.idle.Load() {
 			c.nc.Interrupt()
 		}
 	}

@@ -52,7 +52,13 @@ func (c *conn) listenText() string {
 }
 
 // abort ends a connection from outside its goroutine.
-func (c *conn) abort() { c.nc.Interrupt() }
+func (c *conn) abort() {
+	if m := c.mux.Load(); m != nil {
+		m.abort()
+		return
+	}
+	c.nc.Interrupt()
+}
 
 // errnoText is nginx's "(111: Connection refused)" without parentheses.
 func errnoText(err error) string {

@@ -123,6 +123,9 @@ func (r *Request) complete() bool { return r.ended && !r.outFailed }
 
 // requestLength is $request_length: line, header and body as received.
 func (r *Request) requestLength() int64 {
+	if r.isH2() {
+		return int64(r.main.conn.h2.headBytes) + r.body.received()
+	}
 	return int64(len(r.head.RawHead)) + r.body.received()
 }
 

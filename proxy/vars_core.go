@@ -25,6 +25,7 @@ var builtinVars = map[string]getter{
 	"request":                    func(r *Request) (string, bool) { return r.main.head.Line, true },
 	"scheme":                     func(r *Request) (string, bool) { return r.scheme(), true },
 	"https":                      func(r *Request) (string, bool) { return pick(r.isTLS(), "on", ""), true },
+	"http2":                      func(r *Request) (string, bool) { return r.http2Text(), true },
 	"server_protocol":            func(r *Request) (string, bool) { return r.main.protocol(), true },
 	"host":                       func(r *Request) (string, bool) { return r.hostOrName(), true },
 	"is_request_port":            func(r *Request) (string, bool) { return pick(r.main.head.Port != 0, ":", ""), true },

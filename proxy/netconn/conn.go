@@ -41,8 +41,9 @@ type Conn struct {
 	remote, local         netip.AddrPort
 	remoteText, localText string // for unix sockets: "unix:" and "unix:/path"
 
-	inner       *Conn // below a wrapped TLS connection, or nil
-	hadRead     bool  // a deadline is set on nc
+	inner       *Conn  // below a wrapped TLS connection, or nil
+	stream      Stream // of a virtual connection, or nil
+	hadRead     bool   // a deadline is set on nc
 	hadWrite    bool
 	interrupted atomic.Bool
 	received    int64

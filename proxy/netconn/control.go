@@ -44,6 +44,9 @@ func (c *Conn) ClearInterrupt() {
 func (c *Conn) OnHangup(f func()) {
 	s := c.socket()
 	if s == nil {
+		if c.stream != nil {
+			c.stream.OnHangup(f)
+		}
 		return
 	}
 	if f == nil {
@@ -59,6 +62,9 @@ func (c *Conn) OnHangup(f func()) {
 // HungUp tells whether the peer is known to have ended its direction, or the
 // connection to be broken. Bytes from before may be left to read.
 func (c *Conn) HungUp() bool {
+	if c.stream != nil {
+		return c.stream.HungUp()
+	}
 	s := c.socket()
 	return s != nil && s.hup.Load()
 }
