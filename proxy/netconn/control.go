@@ -55,7 +55,7 @@ func (c *Conn) OnHangup(f func()) {
 	}
 	s.watch.arm(f, false)
 	if s.hup.Load() {
-		s.watch.event(true)
+		s.watch.event(true, nil, s)
 	}
 }
 
@@ -79,7 +79,7 @@ func (c *Conn) OnEvent(f func()) {
 	}
 	s.watch.arm(f, true)
 	if len(c.Buffered()) > 0 || !s.quiet() {
-		s.watch.event(true)
+		s.watch.event(true, nil, s)
 	}
 }
 

@@ -194,7 +194,7 @@ func (s *sock) event(events uint32) {
 	}
 	if events&(unix.EPOLLIN|gone) != 0 {
 		s.r.signal()
-		s.watch.event(events&gone != 0)
+		s.watch.event(events&gone != 0, (*sock).empty, s)
 	}
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
 		s.w.signal()

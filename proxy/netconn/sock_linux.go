@@ -48,6 +48,19 @@ func (s *sock) recv(p []byte, timeout time.Duration) (int, error) {
 	}
 }
 
+// empty tells that nothing can be read now. Unlike quiet it leaves the
+// state of the direction alone, so that any goroutine may ask.
+func (s *sock) empty() bool {
+	if s.hup.Load() || !s.enter() {
+		return false
+	}
+	defer s.leave()
+	var b [1]byte
+	_, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(s.fd),
+		uintptr(unsafe.Pointer(&b[0])), 1, unix.MSG_PEEK, 0, 0)
+	return errno == unix.EAGAIN
+}
+
 // quiet tells whether the socket has neither bytes nor an end to read.
 func (s *sock) quiet() bool {
 	if s.hup.Load() || !s.enter() {

@@ -44,13 +44,14 @@ func (w *watch) disarm() bool {
 	}
 }
 
-// event calls the function if it waits for that kind of event.
-func (w *watch) event(gone bool) {
+// event calls the function if it waits for that kind of event. An edge may
+// be reported after its bytes have been read: idle tells that of a socket.
+func (w *watch) event(gone bool, idle func(*sock) bool, s *sock) {
 	if w.state.Load() != watchArmed || !w.state.CompareAndSwap(watchArmed, watchFiring) {
 		return
 	}
 	f := w.f
-	if !gone && !w.any {
+	if !gone && (!w.any || idle != nil && idle(s)) {
 		w.state.Store(watchArmed)
 		return
 	}
