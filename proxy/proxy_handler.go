@@ -389,6 +389,13 @@ func (st *upstreamState) finalize(r *Request, _ rc) {
 	st.stopSender() // which may go back to watching the client
 	st.unwatch()
 	st.endTry(r)
+	if st.bodyFrom == bodyClient && !r.body.ended {
+		// What was streamed is gone: whoever answers now has no body.
+		r.body.discarded = true
+		if r.conn.h2 != nil {
+			r.conn.h2.stopBody()
+		}
+	}
 }
 
 // endTry is the part of finalize that is done as soon as the upstream's
