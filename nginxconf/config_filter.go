@@ -29,6 +29,7 @@ type FilterLoc struct {
 	CharsetTypes          Opt[[]string]
 	Mirror                Opt[[]string] // nil with Set: off
 	MirrorRequestBody     Opt[bool]
+	SSI                   SSILoc
 }
 
 // SubFilter is one sub_filter.

@@ -15,6 +15,7 @@ func modules() []moduleRows {
 		{"ngx_http_rewrite_module", rewriteRows()},
 		{"ngx_http_proxy_module", proxyRows()},
 		{"", filterRows()},
+		{"ngx_http_ssi_filter_module", ssiRows()},
 		{"", miscRows()},
 		{"ngx_http_headers_filter_module", headersRows()},
 		{"ngx_http_ssl_module", sslRows()},

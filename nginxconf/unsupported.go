@@ -240,14 +240,6 @@ tunnel_socket_rcvbuf hsl 1
 tunnel_socket_sndbuf hsl 1`)},
 		{"ngx_http_slice_filter_module", specRows(Unsupported, "slices come with caching, in a later release", `
 slice hsl 1`)},
-		{"ngx_http_ssi_filter_module", specRows(Unsupported, "SSI comes with a later release", `
-ssi hsli flag
-ssi_ignore_recycled_buffers hsl flag
-ssi_last_modified hsl flag
-ssi_min_file_chunk hsl 1
-ssi_silent_errors hsl flag
-ssi_types hsl 1+
-ssi_value_length hsl 1`)},
 		{"ngx_http_v3_module", specRows(Unsupported, noQUIC, `
 http3 hs flag
 http3_hq hs flag

@@ -15,6 +15,7 @@ func compileFilters(c *compiler, loc *location, l *nginxconf.Location) error {
 	compileGzip(loc, l)
 	compileGunzip(loc, l)
 	compileAddition(loc, l)
+	compileSSI(loc, l)
 	if err := compileCharset(c, loc, l); err != nil {
 		return err
 	}

@@ -121,6 +121,7 @@ type moduleState struct {
 	echo            *echoState
 	uid             *uidState
 	gzip            *gzipStage
+	ssi             *ssiStage
 	mirror          bool
 }
 

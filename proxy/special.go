@@ -12,8 +12,13 @@ import (
 //
 // See: ngx_http_finalize_request.
 func (r *Request) finish(c rc) rc {
-	if w, is := r.w.(*captureWriter); is && w.refuse(r, c) {
-		return done
+	switch w := r.w.(type) {
+	case *captureWriter:
+		if w.refuse(r, c) {
+			return done
+		}
+	case *ssiStubWriter:
+		c = w.finished(r, c)
 	}
 	for {
 		switch {

@@ -14,6 +14,8 @@ var moduleVars = map[string]getter{
 	"secure_link":         varSecureLink,
 	"secure_link_expires": varSecureLinkExpires,
 	"gzip_ratio":          varGzipRatio,
+	"date_local":          varDateLocal,
+	"date_gmt":            varDateGMT,
 	"connections_active":  func(r *Request) (string, bool) { return formatInt(r.counters().active), true },
 	"connections_reading": func(r *Request) (string, bool) { return formatInt(r.counters().reading), true },
 	"connections_writing": func(r *Request) (string, bool) { return formatInt(r.counters().writing), true },

@@ -32,7 +32,6 @@ var (
 		"--without-http_fastcgi_module",
 		"--without-http_grpc_module",
 		"--without-http_scgi_module",
-		"--without-http_ssi_module",
 		"--without-http_uwsgi_module",
 		"--without-http-cache",
 		"--without-mail_imap_module",
