@@ -15,7 +15,6 @@ type boundAddr struct {
 	set     bool   // socket options were given
 	deflt   *Server
 	servers []*Server
-	listens []*Listen
 	ssl     bool
 	http2   bool
 	proxyP  bool

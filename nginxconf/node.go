@@ -25,6 +25,5 @@ func (n *Node) Pos() Pos { return Pos{n.File, n.Line} }
 type source struct {
 	name string
 	kids []*Node
-	last int       // lines
 	err  *lexError // scanning stopped at the top level
 }

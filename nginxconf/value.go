@@ -109,17 +109,6 @@ func literal(text string) Value {
 	return Value{Text: text, Parts: []Part{{Lit: text}}}
 }
 
-// dollar checks "$name" and returns the name in lower case.
-func (b *build) dollar(text string) (string, error) {
-	if text == "" || text[0] != '$' {
-		return "", b.emerg(`invalid variable name "%s"`, text)
-	}
-	if len(text) == 1 {
-		return "", b.emerg(`invalid variable name "$"`)
-	}
-	return strings.ToLower(text[1:]), nil
-}
-
 // regex checks a regular expression and declares its named captures.
 func (b *build) regex(pattern string, noCase bool) (*Regex, error) {
 	names, err := b.opt.CompileRegex(pattern, noCase)

@@ -26,7 +26,6 @@ type function struct {
 
 type local struct {
 	name string
-	vreg int // order of declaration in the function, for goto's rules
 }
 
 type block struct {

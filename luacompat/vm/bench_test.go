@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
@@ -10,7 +11,7 @@ import (
 func benchLua(b *testing.B, setup, body string) {
 	v := newVM(b)
 	fn := compile(b, v, setup+"\nlocal n = ... for i = 1, n do "+body+" end")
-	task := v.NewTask(nil, nil)
+	task := v.NewTask(context.Background(), nil)
 	b.ReportAllocs()
 	b.ResetTimer()
 	if _, err := task.Run(fn, lua.LNumber(b.N)); err != nil {
@@ -51,7 +52,7 @@ func BenchmarkBlock(b *testing.B) {
 	fn := compile(b, v, "local w, n = wait, ... for i = 1, n do w() end")
 	b.ReportAllocs()
 	b.ResetTimer()
-	v.NewTask(nil, nil).Run(fn, lua.LNumber(b.N))
+	v.NewTask(context.Background(), nil).Run(fn, lua.LNumber(b.N))
 }
 
 func BenchmarkSpawn(b *testing.B) {
@@ -64,5 +65,5 @@ func BenchmarkSpawn(b *testing.B) {
 	fn := compile(b, v, "local s, n = spawn, ... for i = 1, n do s() end")
 	b.ReportAllocs()
 	b.ResetTimer()
-	v.NewTask(nil, nil).Run(fn, lua.LNumber(b.N))
+	v.NewTask(context.Background(), nil).Run(fn, lua.LNumber(b.N))
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -47,7 +48,7 @@ func runScript(t testing.TB, src, name string) string {
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
-	task := v.NewTask(nil, nil)
+	task := v.NewTask(context.Background(), nil)
 	task.NoYield = true
 	if _, err := task.RunN(nil, v.Closure(p)); err != nil {
 		fmt.Fprintf(out, "error: %v\n", err)

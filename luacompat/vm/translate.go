@@ -150,7 +150,7 @@ func (v *VM) instruction(L *lua.LState, f frame, msg string) string {
 		kind, name := note.Operand(i)
 		return attempt("concatenate", kind, name, L.Get(i+1))
 	case strings.HasPrefix(msg, "attempt to index a non-table object("):
-		obj := lua.LValue(lua.LNil)
+		var obj lua.LValue
 		switch op {
 		case lua.OP_GETTABLE, lua.OP_GETTABLEKS, lua.OP_SELF:
 			obj = reg(b)

@@ -38,7 +38,7 @@ func TestRunReturnsFirstResult(t *testing.T) {
 func TestUnwindReachesRun(t *testing.T) {
 	v := newVM(t)
 	v.root.SetGlobal("exit", v.root.NewFunction(func(L *lua.LState) int { return v.Unwind(L, 42) }))
-	_, err := v.NewTask(nil, nil).Run(compile(t, v, "exit()"))
+	_, err := v.NewTask(context.Background(), nil).Run(compile(t, v, "exit()"))
 	if u, ok := err.(*Unwind); !ok || u.Reason != 42 {
 		t.Fatalf("%v", err)
 	}
@@ -58,7 +58,7 @@ func TestSpawnRunsUntilItsFirstWait(t *testing.T) {
 		v.Cur().WaitAny(k)
 		return 0
 	}))
-	_, err := v.NewTask(nil, nil).Run(compile(t, v, `note("a") spawn(function() note("b") wait() note("c") end) note("d")`))
+	_, err := v.NewTask(context.Background(), nil).Run(compile(t, v, `note("a") spawn(function() note("b") wait() note("c") end) note("d")`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestSpawnRunsUntilItsFirstWait(t *testing.T) {
 func BenchmarkRun(b *testing.B) {
 	v := newVM(b)
 	fn := compile(b, v, "return 1")
-	task := v.NewTask(nil, nil)
+	task := v.NewTask(context.Background(), nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		task.Run(fn)

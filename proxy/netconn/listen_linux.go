@@ -154,41 +154,39 @@ func (l *Listener) File() (*os.File, error) {
 // the error is net.ErrClosed. Errors such as EMFILE are the caller's to wait
 // over; see Temporary.
 func (l *Listener) Accept() (*Conn, error) {
-	for {
-		fd := -1
-		var sa unix.Sockaddr
-		var err error
-		rerr := l.raw.Read(func(s uintptr) bool {
-			for {
-				fd, sa, err = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-				if err != unix.EINTR && err != unix.ECONNABORTED {
-					return err != unix.EAGAIN
-				}
+	fd := -1
+	var sa unix.Sockaddr
+	var err error
+	rerr := l.raw.Read(func(s uintptr) bool {
+		for {
+			fd, sa, err = unix.Accept4(int(s), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+			if err != unix.EINTR && err != unix.ECONNABORTED {
+				return err != unix.EAGAIN
 			}
-		})
-		switch {
-		case rerr != nil && l.closed.Load():
-			return nil, net.ErrClosed
-		case rerr != nil:
-			return nil, rerr
-		case err != nil:
-			return nil, os.NewSyscallError("accept4", err)
 		}
-		c := &Conn{Number: serial.Add(1), Created: time.Now(), firstSize: 1024}
-		c.remote, c.remoteText = remoteOf(sa)
-		switch {
-		case l.exact:
-			c.local, c.localText = l.addr, l.addr.Addr().String()
-		case l.path != "" || !l.addr.IsValid():
-			c.s.unix = true
-			c.localText = "unix:" + l.path
-		}
-		if err := c.s.register(fd); err != nil {
-			unix.Close(fd)
-			return nil, err
-		}
-		return c, nil
+	})
+	switch {
+	case rerr != nil && l.closed.Load():
+		return nil, net.ErrClosed
+	case rerr != nil:
+		return nil, rerr
+	case err != nil:
+		return nil, os.NewSyscallError("accept4", err)
 	}
+	c := &Conn{Number: serial.Add(1), Created: time.Now(), firstSize: 1024}
+	c.remote, c.remoteText = remoteOf(sa)
+	switch {
+	case l.exact:
+		c.local, c.localText = l.addr, l.addr.Addr().String()
+	case l.path != "" || !l.addr.IsValid():
+		c.s.unix = true
+		c.localText = "unix:" + l.path
+	}
+	if err := c.s.register(fd); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return c, nil
 }
 
 // Temporary tells whether Accept may succeed later: the process or the

@@ -27,9 +27,6 @@ type Peer struct {
 	host                       *resolvedHost // the server with "resolve" that this peer comes from
 }
 
-// sidLen bounds a route and is the length of a hashed server identifier.
-const sidLen = 32
-
 // newPeer makes the peer for one address of a server.
 func newPeer(s *nginxconf.UpstreamServer, addr string) *Peer {
 	p := &Peer{
