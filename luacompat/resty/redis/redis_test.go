@@ -84,6 +84,7 @@ func newMachine(t testing.TB) *machine {
 	Register(env, m.hub)
 	t.Cleanup(func() {
 		m.set.CloseAll()
+		env.Close()
 		m.hub.Close()
 		v.Close()
 		for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {

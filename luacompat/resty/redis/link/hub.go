@@ -9,13 +9,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Options is what a Hub needs of its host.
 type Options struct {
-	// Dial makes connections; nil takes go-redis's dialler.
+	// Dial makes connections; nil takes a net.Dialer.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// IdleTimeout closes connections that nothing uses; 0 is a minute.
 	IdleTimeout time.Duration
@@ -90,7 +88,7 @@ type making struct {
 // NewHub makes a hub without connections.
 func NewHub(o Options) *Hub {
 	if o.Dial == nil {
-		o.Dial = redis.NewDialer(&redis.Options{DialTimeout: time.Minute})
+		o.Dial = new(net.Dialer).DialContext
 	}
 	if o.IdleTimeout == 0 {
 		o.IdleTimeout = time.Minute
@@ -318,7 +316,7 @@ func (t *target) open(ctx context.Context, id identity, connect, read time.Durat
 		l = newLink(conn)
 	}
 	if id.authed {
-		if err := l.expectOK(ctx, authCommand(id), connect, read); err != nil {
+		if err := l.expectOK(ctx, authCommand(id), read); err != nil {
 			if _, refused := err.(*Refusal); refused {
 				t.putSpare(l)
 			} else {
@@ -330,7 +328,7 @@ func (t *target) open(ctx context.Context, id identity, connect, read time.Durat
 	if id.db != 0 {
 		q := new(Request)
 		q.Command("select", strconv.Itoa(id.db))
-		if err := l.expectOK(ctx, q, connect, read); err != nil {
+		if err := l.expectOK(ctx, q, read); err != nil {
 			l.close()
 			return nil, err
 		}
@@ -348,15 +346,29 @@ func authCommand(id identity) *Request {
 	return q
 }
 
-// expectOK runs a command on a link of one's own.
-func (l *link) expectOK(ctx context.Context, q *Request, send, read time.Duration) error {
-	if err := l.send(q, send); err != nil {
-		return err
-	}
-	r, err := l.receive(ctx, read)
+// expectOK runs a command.
+func (l *link) expectOK(ctx context.Context, q *Request, read time.Duration) error {
+	c, err := l.do(ctx, q, read)
 	if err != nil {
 		return err
 	}
+	defer c.release()
+	return refusal(c.replies[0])
+}
+
+// expectStream runs a command on a link that one session owns.
+func (l *link) expectStream(ctx context.Context, q *Request, to Timeouts) error {
+	if err := l.send(q, to.Send); err != nil {
+		return err
+	}
+	r, err := l.receive(ctx, to.Read)
+	if err != nil {
+		return err
+	}
+	return refusal(r)
+}
+
+func refusal(r Reply) error {
 	if r.Kind == Error {
 		return &Refusal{r.Str}
 	}

@@ -357,7 +357,7 @@ func FuzzReply(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		p := reader{src: strings.NewReader(s)}
+		p := reader{[]byte(s)}
 		for {
 			if _, err := p.reply(0); err != nil {
 				return

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
+	"strings"
 )
 
 // Kind says what a Reply is; its values are Redis's prefixes.
@@ -37,79 +37,37 @@ type ProtocolError struct{ Prefix string }
 
 func (e *ProtocolError) Error() string { return `unknown prefix: "` + e.Prefix + `"` }
 
-var errNesting = errors.New("too deep reply")
+var (
+	errNesting = errors.New("too deep reply")
+	errShort   = errors.New("incomplete reply")
+)
 
-// reader parses replies from a stream.
-type reader struct {
-	src  io.Reader
-	buf  []byte
-	r, w int
-	mid  bool // part of a reply has come
-}
-
+// readSize is the size of go-redis's buffers.
 const readSize = 16 << 10
 
-// buffered is the number of bytes that have been read and not parsed.
-func (p *reader) buffered() int { return p.w - p.r }
-
-func (p *reader) fill() error {
-	if p.r == p.w {
-		p.r, p.w = 0, 0
-		if len(p.buf) > 4*readSize {
-			p.buf = nil
-		}
-	}
-	if p.buf == nil {
-		p.buf = make([]byte, readSize)
-	}
-	if p.w == len(p.buf) {
-		if p.r > 0 {
-			p.w = copy(p.buf, p.buf[p.r:p.w])
-			p.r = 0
-		} else {
-			p.buf = append(p.buf, make([]byte, len(p.buf))...)
-		}
-	}
-	n, err := p.src.Read(p.buf[p.w:])
-	p.w += n
-	if n > 0 {
-		return nil
-	}
-	if err == nil {
-		err = io.ErrNoProgress
-	}
-	return err
-}
+// reader takes replies apart that go-redis has read.
+type reader struct{ buf []byte }
 
 // line returns the next line as a cosocket's receive("*l") gives it: without
-// its end and without any CR. It is valid until the next read.
+// its end and without any CR.
 func (p *reader) line() ([]byte, error) {
-	from := 0
-	for {
-		if i := bytes.IndexByte(p.buf[p.r+from:p.w], '\n'); i >= 0 {
-			p.mid = true
-			b := p.buf[p.r : p.r+from+i]
-			p.r += from + i + 1
-			if n := len(b); n > 0 && b[n-1] == '\r' {
-				b = b[:n-1]
-			}
-			if bytes.IndexByte(b, '\r') >= 0 {
-				b = bytes.ReplaceAll(b, []byte{'\r'}, nil)
-			}
-			return b, nil
-		}
-		from = p.w - p.r
-		p.mid = p.mid || from > 0
-		if err := p.fill(); err != nil {
-			return nil, err
-		}
+	i := bytes.IndexByte(p.buf, '\n')
+	if i < 0 {
+		return nil, errShort
 	}
+	b := p.buf[:i]
+	p.buf = p.buf[i+1:]
+	if n := len(b); n > 0 && b[n-1] == '\r' {
+		b = b[:n-1]
+	}
+	if bytes.IndexByte(b, '\r') >= 0 {
+		b = bytes.ReplaceAll(b, []byte{'\r'}, nil)
+	}
+	return b, nil
 }
 
 func (p *reader) reply(depth int) (Reply, error) {
-	if depth == 0 {
-		p.mid = false
-	} else if depth > maxNesting {
+	if depth > maxNesting {
 		return Reply{}, errNesting
 	}
 	b, err := p.line()
@@ -135,14 +93,17 @@ func (p *reader) reply(depth int) (Reply, error) {
 		return Reply{Kind: Int, Int: n}, nil
 	case Bulk:
 		n, ok := number(b[1:])
-		if !ok {
+		switch {
+		case !ok:
 			return Reply{}, badLength(b)
-		}
-		if n < 0 {
+		case n < 0:
 			return Reply{Kind: Null}, nil
+		case int64(len(p.buf)) < n+2:
+			return Reply{}, errShort
 		}
-		s, err := p.bulk(int(n))
-		return Reply{Kind: Bulk, Str: s}, err
+		s := string(p.buf[:n])
+		p.buf = p.buf[n+2:]
+		return Reply{Kind: Bulk, Str: s}, nil
 	case Array:
 		n, ok := number(b[1:])
 		if !ok {
@@ -170,40 +131,6 @@ func (p *reader) array(n, depth int) (Reply, error) {
 	return Reply{Kind: Array, Array: a}, nil
 }
 
-// bulk reads n bytes and the line end behind them.
-func (p *reader) bulk(n int) (string, error) {
-	if n <= 4*readSize {
-		for p.buffered() < n+2 {
-			if err := p.fill(); err != nil {
-				return "", err
-			}
-		}
-		s := string(p.buf[p.r : p.r+n])
-		p.r += n + 2
-		return s, nil
-	}
-	// Memory grows with what arrives, not with what the length promises.
-	var b bytes.Buffer
-	for left := n; left > 0; {
-		if p.buffered() == 0 {
-			if err := p.fill(); err != nil {
-				return "", err
-			}
-		}
-		k := min(left, p.buffered())
-		b.Write(p.buf[p.r : p.r+k])
-		p.r += k
-		left -= k
-	}
-	for p.buffered() < 2 {
-		if err := p.fill(); err != nil {
-			return "", err
-		}
-	}
-	p.r += 2
-	return b.String(), nil
-}
-
 // number reads an integer; ok is false for anything else.
 func number(b []byte) (n int64, ok bool) {
 	neg := false
@@ -224,4 +151,27 @@ func number(b []byte) (n int64, ok bool) {
 		n = -n
 	}
 	return n, true
+}
+
+// garbage is resty.redis's error for what go-redis could not read: err is
+// go-redis's, in what it had read of the reply.
+func garbage(err error, in []byte) error {
+	p := reader{in}
+	for len(p.buf) > 0 {
+		if _, e := p.reply(0); e != nil && e != errShort {
+			return e
+		} else if e != nil {
+			break
+		}
+	}
+	// A line that is too short or does not end as one: go-redis quotes it.
+	if _, quoted, ok := strings.Cut(err.Error(), "invalid reply: "); ok {
+		if s, e := strconv.Unquote(quoted); e == nil {
+			if s = strings.Trim(s, "\r\n"); s == "" {
+				return &ProtocolError{"nil"}
+			}
+			return &ProtocolError{strconv.Itoa(int(s[0]))}
+		}
+	}
+	return err
 }

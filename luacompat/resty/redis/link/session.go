@@ -16,6 +16,7 @@ type Session struct {
 	id     identity
 	shared *shared // where commands go; nil: not yet decided
 	own    *link   // the session's own connection
+	lost   bool    // a reply may still come on shared: nothing may follow
 }
 
 // Connect gives a session without authentication. It dials only when no
@@ -77,7 +78,7 @@ func (s *Session) Auth(ctx context.Context, user, pass string, hasUser bool, to 
 	id := s.id
 	id.authed, id.user, id.pass, id.hasUser = true, user, pass, hasUser
 	if s.own != nil {
-		err := s.own.expectOK(ctx, authCommand(id), to.Send, to.Read)
+		err := s.own.expectStream(ctx, authCommand(id), to)
 		if err == nil {
 			s.id = id
 		}
@@ -116,7 +117,7 @@ func (l *shared) verify(ctx context.Context, id identity, now time.Time, to Time
 	} else if age < trustFor {
 		return nil
 	}
-	c, err := l.do(ctx, authCommand(id), to.Send, to.Read)
+	c, err := l.do(ctx, authCommand(id), to.Read)
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (s *Session) Pin(ctx context.Context, to Timeouts) error {
 	if s.own != nil {
 		return nil
 	}
-	if s.shared != nil && !s.shared.alive(time.Now()) {
+	if s.lost || s.shared != nil && !s.shared.alive(time.Now()) {
 		return ErrClosed
 	}
 	l, err := s.t.open(ctx, s.id, to.Connect, to.Read)
@@ -189,17 +190,29 @@ func (c *call) Replies() []Reply { return c.replies }
 // Release gives the result back; it must be called once.
 func (c *call) Release() { c.release() }
 
-// Do runs commands without state and waits for all replies.
+// Do runs commands without state and waits for all replies. After a timeout
+// the session is closed.
 func (s *Session) Do(ctx context.Context, q *Request, to Timeouts) (*Result, error) {
-	l := s.shared
-	if l == nil {
-		var err error
-		if l, err = s.t.fresh(ctx, s.id, to); err != nil {
-			return nil, err
-		}
-		s.shared = l
+	if s.lost {
+		return nil, ErrClosed
 	}
-	return l.do(ctx, q, to.Send, to.Read)
+	for {
+		l := s.shared
+		if l == nil {
+			var err error
+			if l, err = s.t.fresh(ctx, s.id, to); err != nil {
+				return nil, err
+			}
+			s.shared = l
+		}
+		c, err := l.do(ctx, q, to.Read)
+		if err == errAbandoned {
+			s.shared = nil // nothing was sent
+			continue
+		}
+		s.lost = err == ErrTimeout || err != nil && err == ctx.Err()
+		return c, err
+	}
 }
 
 // Send writes commands on the session's own connection.
@@ -213,7 +226,7 @@ func (s *Session) Receive(ctx context.Context, to Timeouts) (Reply, error) {
 
 // Unread reports whether the session's own connection holds data that nobody
 // has read.
-func (s *Session) Unread() bool { return s.own != nil && s.own.in.buffered() > 0 }
+func (s *Session) Unread() bool { return s.own != nil && s.own.unread() }
 
 // Closer returns what closes the session's own connection, from any goroutine.
 func (s *Session) Closer() func() { return s.own.close }
@@ -231,7 +244,9 @@ func (s *Session) Alive() bool {
 	now := time.Now()
 	switch {
 	case s.own != nil:
-		return s.own.alive(now) && s.own.in.buffered() == 0
+		return s.own.alive(now) && s.own.quiet()
+	case s.lost:
+		return false
 	case s.shared != nil:
 		return s.shared.alive(now)
 	}
