@@ -87,7 +87,7 @@ type timers struct {
 	gone    bool          // shutting down
 	busy    int           // callbacks that run, and rounds of fire
 	idle    chan struct{} // closed when busy falls to 0
-	task    vm.Task // spawns the callbacks
+	task    vm.Task       // spawns the callbacks
 	turn    sync.Mutex
 }
 
