@@ -117,10 +117,10 @@ func (w *Worker) openNDK(L *lua.LState) {
 		if fn == nil {
 			fn = setVarDirectives[name]
 		}
+		if fn == nil {
+			L.RaiseError("ndk.set_var: directive \"%s\" not found or does not use ndk_set_var_value", name)
+		}
 		L.Push(L.NewFunction(func(L *lua.LState) int {
-			if fn == nil {
-				L.RaiseError("ndk.set_var: directive \"%s\" not found or does not use ndk_set_var_value", name)
-			}
 			if L.GetTop() < 1 {
 				L.RaiseError("ndk.set_var: expecting one argument")
 			}
