@@ -219,6 +219,11 @@ func (r *Request) readBody() rc {
 			return c
 		}
 	}
+	if v := r.loc.conf.Core.ClientBodyInFileOnly.V; b.temp == nil && b.framing.Kind == http1.FramingChunked && v != "off" && v != "" {
+		if c := r.storeBody(nil); c != ok { // an empty body gets its file, too
+			return c
+		}
+	}
 	b.read = true
 	if b.buf != nil {
 		b.buf.Release()

@@ -69,7 +69,6 @@ func (st *h2Stream) push(p []byte, left int) {
 		return
 	}
 	st.in = append(st.in, p...)
-	st.received += int64(len(p))
 	st.wake.Broadcast()
 }
 
@@ -129,6 +128,10 @@ func (st *h2Stream) readPart(r *Request) ([]byte, error) {
 	st.openWindow(r, false)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if st.skipData && !st.gone { // given up before: an error page is under way
+		b.ended = true
+		return nil, io.EOF
+	}
 	if !st.freely && len(st.in) == 0 && !st.inClosed {
 		if n := st.window - st.frameLeft - st.recvWindow; n > 0 {
 			st.grow(n)
@@ -143,7 +146,7 @@ func (st *h2Stream) readPart(r *Request) ([]byte, error) {
 		}
 	}
 	if st.gone || st.interrupted {
-		st.skipData = true
+		st.skipData, b.discarded = true, true
 		return nil, st.errBody(r)
 	}
 	if len(st.in) == 0 {
@@ -153,6 +156,12 @@ func (st *h2Stream) readPart(r *Request) ([]byte, error) {
 			return nil, &bodyError{400}
 		}
 		return nil, io.EOF
+	}
+	if st.inClosed && b.declared > 0 && b.left > int64(len(st.in)) {
+		n := b.declared - b.left + int64(len(st.in))
+		st.skipData = true
+		r.logf(logInfo, "client prematurely closed stream: only %d out of %d bytes of request body received", n, b.declared)
+		return nil, &bodyError{400}
 	}
 	p := st.in
 	st.in, st.cur = st.cur[:0], p

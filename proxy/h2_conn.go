@@ -37,6 +37,7 @@ type h2Conn struct {
 	maxStreams    int
 
 	payloadBytes atomic.Int64
+	maxFrame     atomic.Int32 // of the client's
 
 	mu         sync.Mutex
 	streams    map[uint32]*h2Stream
@@ -46,9 +47,9 @@ type h2Conn struct {
 	goaway     bool
 	dead       bool // nothing can be written any more
 	closing    bool // finalize is at work
+	leaving    bool // a graceful shutdown, or a reload
 	sendWindow int64
 	initWindow int64
-	frameSize  int
 	resized    bool // the client changed its table: the next block says so
 	idleUntil  time.Time
 	idleTimer  *time.Timer
@@ -81,8 +82,9 @@ var (
 func (c *conn) serveH2() {
 	srv := c.addr.defaultServer
 	m := &h2Conn{c: c, conf: srv, recvWindow: http2.MaxWindow, sendWindow: http2.DefaultWindow,
-		initWindow: http2.DefaultWindow, frameSize: http2.DefaultFrameSize, streams: map[uint32]*h2Stream{},
+		initWindow: http2.DefaultWindow, streams: map[uint32]*h2Stream{},
 		preread: int(srv.conf.Srv.HTTP2BodyPrereadSize.V), maxStreams: srv.conf.Srv.HTTP2MaxConcurrentStreams.V}
+	m.maxFrame.Store(http2.DefaultFrameSize)
 	m.priorityLimit = max(m.maxStreams, 100)
 	m.room.L = &m.mu
 	m.dec = hpack.NewDecoder(4096, m.field)
@@ -199,7 +201,7 @@ func (m *h2Conn) interrupted() (again bool, why error) {
 		return false, io.EOF
 	case m.processing > 0:
 		return true, nil
-	case m.goaway || m.c.s.quitting():
+	case m.goaway || m.leaving:
 		return false, errH2Ended
 	case m.idleOver:
 		return false, errH2Idle
@@ -222,9 +224,10 @@ func (m *h2Conn) skip(n int) error {
 }
 
 // quit is a graceful shutdown: no more streams, and the connection ends with
-// the last.
+// the last. A reload does it too, as nginx's old workers.
 func (m *h2Conn) quit() {
 	m.mu.Lock()
+	m.leaving = true
 	busy := m.processing > 0
 	if busy && !m.goaway && !m.closing {
 		m.goaway = true
@@ -290,7 +293,7 @@ func (m *h2Conn) streamEnds() {
 	if m.closing {
 		return
 	}
-	if m.goaway || m.c.s.quitting() {
+	if m.goaway || m.leaving {
 		m.c.nc.Interrupt()
 		return
 	}

@@ -217,9 +217,7 @@ func (m *h2Conn) settings(h http2.FrameHeader) error {
 			if value > http2.MaxFrameSize || value < http2.DefaultFrameSize {
 				return h2Fail(http2.ProtocolError, "client sent SETTINGS frame with incorrect MAX_FRAME_SIZE value %d", value)
 			}
-			m.mu.Lock()
-			m.frameSize = int(value)
-			m.mu.Unlock()
+			m.maxFrame.Store(int32(value))
 		case http2.SettingEnablePush:
 			if value > 1 {
 				return h2Fail(http2.ProtocolError, "client sent SETTINGS frame with incorrect ENABLE_PUSH value %d", value)

@@ -33,7 +33,7 @@ func (m *h2Conn) headerRoom() int {
 // beginBlock makes the stream that a header block belongs to.
 func (m *h2Conn) beginBlock() {
 	st := m.newStream(m.block.id)
-	st.inClosed = m.block.ended
+	st.inClosed, st.bodyless = m.block.ended, m.block.ended
 	m.block.st = st
 	m.block.timed, m.block.deadline = true, time.Now().Add(m.conf.head.headerTimeout)
 }

@@ -21,6 +21,7 @@ type h2Stream struct {
 	head h2Head
 
 	headBytes int
+	bodyless  bool // HEADERS said END_STREAM
 
 	// Under the connection's mutex.
 	inClosed    bool // no more DATA comes
@@ -36,7 +37,6 @@ type h2Stream struct {
 	window      int // what recvWindow is brought back to
 	frameLeft   int // bytes of a DATA frame still to come
 	in, cur     []byte
-	received    int64
 	hangup      func()
 	wake        sync.Cond // of the body's reader, and of push
 
@@ -126,21 +126,18 @@ func (st *h2Stream) accept(r *Request) rc {
 	}
 	r.uri, r.args, r.exten, r.validURI = uri.Path, uri.Args, uri.Exten, true
 	var f http1.Framing
-	st.m.mu.Lock()
-	inClosed := st.inClosed && len(st.in) == 0 && st.received == 0
-	st.m.mu.Unlock()
 	if v, has := h.Headers.Get(http1.HeaderContentLength); has {
 		n, valid := http1.ParseContentLength(v)
 		if !valid {
 			r.logf(logInfo, "client sent invalid \"Content-Length\" header %s", doing)
 			return 400
 		}
-		if n > 0 && inClosed {
+		if n > 0 && st.bodyless {
 			r.logf(logInfo, "client prematurely closed stream %s", doing)
 			return 400
 		}
 		f = http1.Framing{Kind: http1.FramingLength, Length: n}
-	} else if !inClosed {
+	} else if !st.bodyless {
 		f = http1.Framing{Kind: http1.FramingChunked}
 	}
 	r.body.begin(f)
@@ -295,10 +292,10 @@ func (r *Request) http2Text() string {
 }
 
 // bodyArrived for a stream: all of the body is here, and it is small.
-func (st *h2Stream) bodyArrived() bool {
+func (st *h2Stream) bodyArrived(most int64) bool {
 	st.m.mu.Lock()
 	defer st.m.mu.Unlock()
-	return st.inClosed && !st.gone && len(st.in) <= inlineBody
+	return st.inClosed && !st.gone && int64(len(st.in)) <= most
 }
 
 // wait waits on a condition until it is signalled or the deadline has come.

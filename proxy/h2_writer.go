@@ -14,6 +14,7 @@ import (
 // as in h1Writer, and go out as one DATA frame.
 type h2Response struct {
 	pend []byte
+	more bool // pieces of a file follow one another: make full frames of them
 }
 
 // sendHead queues the header as nginx's HTTP/2 filter orders it.
@@ -73,7 +74,7 @@ func (st *h2Stream) sendHead(r *Request) rc {
 		b = append(http2.AppendTableSize(nil), b...)
 	}
 	n := len(m.out)
-	m.out = http2.AppendHeaders(m.out, b, st.id, end, m.frameSize)
+	m.out = http2.AppendHeaders(m.out, b, st.id, end, int(m.maxFrame.Load()))
 	n = len(m.out) - n
 	m.payloadBytes.Add(int64(len(b)))
 	w.headLen, w.started = n, true
@@ -106,17 +107,19 @@ func (st *h2Stream) write(r *Request, p []byte, fl outFlag) rc {
 	if r.outFailed {
 		return failed
 	}
-	if fl&(last|flush) == 0 && len(st.pend)+len(p) < postponeOutput {
+	chunk := st.chunk(r)
+	enough := postponeOutput
+	if st.more {
+		enough = chunk
+	}
+	if fl&(last|flush) == 0 && len(st.pend)+len(p) < enough {
 		st.pend = append(st.pend, p...)
 		return ok
 	}
-	if len(st.pend) > 0 && len(p) < postponeOutput {
-		st.pend = append(st.pend, p...)
-		p = nil
-	}
-	pend := st.pend
-	st.pend = st.pend[:0]
-	if len(pend) > 0 {
+	if len(st.pend) > 0 {
+		k := min(len(p), max(chunk-len(st.pend), 0))
+		pend := append(st.pend, p[:k]...)
+		st.pend, p = pend[:0], p[k:]
 		first := fl
 		if len(p) > 0 {
 			first = 0
@@ -125,7 +128,19 @@ func (st *h2Stream) write(r *Request, p []byte, fl outFlag) rc {
 			return c
 		}
 	}
+	if st.more && fl == 0 {
+		n := len(p) / chunk * chunk
+		st.pend = append(st.pend, p[n:]...)
+		if p = p[:n]; n == 0 {
+			return ok
+		}
+	}
 	return st.send(r, p, fl)
+}
+
+// chunk is how long a DATA frame may be at most.
+func (st *h2Stream) chunk(r *Request) int {
+	return int(max(min(r.loc.conf.Core.HTTP2ChunkSize.V, int64(st.m.maxFrame.Load())), 1))
 }
 
 // flushAll sends what is collected.
@@ -154,7 +169,7 @@ func (st *h2Stream) send(r *Request, p []byte, fl outFlag) rc {
 		if st.outClosed {
 			return ok // the header said it all
 		}
-		n := min(len(p), int(min(st.sendWindow, m.sendWindow)), m.frameSize, max(int(r.loc.conf.Core.HTTP2ChunkSize.V), 1))
+		n := min(len(p), int(min(st.sendWindow, m.sendWindow)), st.chunk(r))
 		if len(p) > 0 && n <= 0 || len(m.out) >= h2QueueMax {
 			m.flushLocked()
 			if n > 0 && len(m.out) < h2QueueMax || m.dead || st.gone {
@@ -239,7 +254,7 @@ func (st *h2Stream) sendTrailers(r *Request) {
 		}
 	}
 	n := len(m.out)
-	m.out = http2.AppendHeaders(m.out, b, st.id, true, m.frameSize)
+	m.out = http2.AppendHeaders(m.out, b, st.id, true, int(m.maxFrame.Load()))
 	n = len(m.out) - n
 	r.bytesSent += int64(n)
 	st.c.w.headLen += n
@@ -287,6 +302,7 @@ func (st *h2Stream) writeFile(r *Request, f *os.File, off, n int64, fl outFlag) 
 		if n == 0 {
 			piece = fl
 		}
+		st.more = n > 0
 		if c := st.write(r, (*buf)[:k], piece); c != ok {
 			return c
 		}
@@ -308,6 +324,6 @@ func (st *h2Stream) earlyHints(hs http1.Headers, hidden func(*http1.Header) bool
 	if m.dead || st.outClosed {
 		return
 	}
-	m.out = http2.AppendHeaders(m.out, b, st.id, false, m.frameSize)
+	m.out = http2.AppendHeaders(m.out, b, st.id, false, int(m.maxFrame.Load()))
 	m.flushLocked()
 }

@@ -67,7 +67,7 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 // a moment to be read.
 func (r *Request) bodyArrived() bool {
 	if r.conn.h2 != nil {
-		return r.conn.h2.bodyArrived()
+		return r.conn.h2.bodyArrived(min(inlineBody, r.loc.bodyBufferSize))
 	}
 	nc := r.conn.nc
 	if len(nc.Buffered()) == 0 {

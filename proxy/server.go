@@ -217,6 +217,11 @@ func (s *Server) Reload(cfg *nginxconf.Config) error {
 			s.acceptOn(l)
 		}
 	}
+	for c := range s.conns {
+		if m := c.mux.Load(); m != nil {
+			m.quit()
+		}
+	}
 	s.mu.Unlock()
 	old.retire()
 	if limit := cfg.Main.WorkerShutdownTimeout.V; limit > 0 {
