@@ -202,6 +202,9 @@ func (c *compiler) location(l *nginxconf.Location, parent *location) (*location,
 			return nil, err
 		}
 	}
+	if l.Kind == nginxconf.LocIf && parent != nil && loc.handler == nil && parent.luaContent {
+		loc.handler, loc.luaContent = parent.handler, true // content_by_lua goes on inside an if
+	}
 	loc.order.settle(loc)
 	kids, err := c.tree(l.Locations, false)
 	if err != nil {

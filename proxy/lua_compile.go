@@ -146,7 +146,7 @@ func compileLua(c *compiler, loc *location, l *nginxconf.Location) error {
 		loc.addPrecontent(precontentLua, func(r *Request) rc { return r.luaPrecontent(s) })
 	}
 	if s := compile(k.ContentBy, luacompat.PhaseContent); s != nil && l.Loc.Core.Handler == nginxconf.HandlerLua {
-		loc.handler = func(r *Request) rc { return r.luaContent(s) }
+		loc.handler, loc.luaContent = func(r *Request) rc { return r.luaContent(s) }, true
 	}
 	if s := compile(k.HeaderFilterBy.V, luacompat.PhaseHeaderFilter); s != nil {
 		loc.headerFilterBy = s

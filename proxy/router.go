@@ -126,6 +126,7 @@ type location struct {
 	precontent      []phaseHandler
 	content         []phaseHandler // the static chain
 	handler         phaseHandler   // the location's own content handler
+	luaContent      bool           // handler is content_by_lua
 	proxy           *proxyConf     // proxy_pass
 	headerFilters   []headerFilter
 	moreInput       func(r *Request) // more_set_input_headers
