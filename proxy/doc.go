@@ -10,7 +10,9 @@
 // compiled of it (Router, virtualServer, location, value: immutable, shared),
 // and the Request (pooled). phases.go is the phase engine, modules.go the list
 // of modules with their places in it, special.go how requests end in an error
-// page, h1writer.go how a response reaches the wire.
+// page, h1writer.go how a response reaches the wire. h2_conn.go and its
+// neighbours do for HTTP/2 what conn.go, body.go and h1writer.go do for
+// HTTP/1: every stream is a Request with a conn of its own.
 //
 // A module is a compile function in modules.go's list: it looks at its part
 // of a location's configuration and adds handlers (addAccess, addContent, …)

@@ -122,7 +122,7 @@ const h2ReadBuffer = 16 << 10
 
 // preface checks what a connection begins with.
 func (m *h2Conn) preface() error {
-	for at, part := range []string{http2.Preface[:16], http2.Preface[16:]} {
+	for _, part := range []string{http2.Preface[:16], http2.Preface[16:]} {
 		b, err := m.need(len(part))
 		if err != nil {
 			return err
@@ -130,7 +130,6 @@ func (m *h2Conn) preface() error {
 		if string(b[:len(part)]) != part {
 			return h2Fail(http2.ProtocolError, "invalid connection preface")
 		}
-		_ = at
 		m.c.nc.Consume(len(part))
 	}
 	return nil
