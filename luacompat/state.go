@@ -132,6 +132,14 @@ var defaultConf = LocationConf{
 	TransformUnderscores: true, UseDefaultType: true,
 }
 
+// HoldsSockets reports whether a request's state has cosockets open. A
+// subrequest's state with some is to be released with its main request, whose
+// end closes them.
+func (rt *Runtime) HoldsSockets(state any) bool {
+	st, ok := state.(*reqState)
+	return ok && st != nil && !st.sockets.Empty()
+}
+
 // Release ends a request's Lua state: the host calls it once, after the log
 // phase, and whenever an internal redirect drops the state.
 func (rt *Runtime) Release(state any) {

@@ -163,6 +163,7 @@ func (r *Request) free() {
 		r.cleanups[i]()
 	}
 	r.releaseLua()
+	r.releaseSubStates()
 	r.body.release()
 	if r.cancel != nil {
 		r.cancel()

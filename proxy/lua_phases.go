@@ -30,8 +30,21 @@ func (r *Request) context() context.Context {
 // releaseLua ends the request's Lua threads and forgets ngx.ctx.
 func (r *Request) releaseLua() {
 	if r.lua != nil {
-		r.rt.lua.Release(r.lua)
+		if m := r.main; m != r && r.rt.lua.HoldsSockets(r.lua) {
+			m.subStatesMu.Lock()
+			m.subStates = append(m.subStates, r.lua)
+			m.subStatesMu.Unlock()
+		} else {
+			r.rt.lua.Release(r.lua)
+		}
 		r.lua = nil
+	}
+}
+
+// releaseSubStates ends the states of subrequests whose cosockets stayed open.
+func (r *Request) releaseSubStates() {
+	for _, st := range r.subStates {
+		r.rt.lua.Release(st)
 	}
 }
 
@@ -69,7 +82,7 @@ func (r *Request) luaContent(s *luacompat.Script) rc {
 		return c
 	}
 	c := r.luaRun(s, luacompat.PhaseContent)
-	if c == ok && !r.headerSent && !r.ended {
+	if c == ok && !r.headerSent && !r.ended && !r.rawTaken {
 		// The script said nothing: an empty 200, as ngx_lua sends at eof.
 		r.sendLuaHeader()
 	}

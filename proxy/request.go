@@ -95,6 +95,8 @@ type Request struct {
 	headMem         []byte
 	modules         moduleState
 	cleanups        []func()
+	subStatesMu     sync.Mutex
+	subStates       []any // luacompat's states of subrequests that have cosockets open
 	logFields       []byte
 	arena           []byte // scratch for values that must live as long as the request
 }

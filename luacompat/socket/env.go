@@ -121,6 +121,13 @@ func (t *Tracked) Remove() {
 	t.set, t.prev, t.next = nil, nil, nil
 }
 
+// Empty reports whether the set holds nothing.
+func (s *Set) Empty() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head == nil
+}
+
 // CloseAll closes what the set holds.
 func (s *Set) CloseAll() {
 	for {
@@ -138,6 +145,9 @@ func (s *Set) CloseAll() {
 // Address gives the address to dial for a host and port. It may wait: call it
 // in a Block. Errors are ngx_lua's.
 func (c *Conf) Address(ctx context.Context, host string, port int) (string, error) {
+	if host == "" {
+		return "", errors.New(`failed to parse host name "": no host`)
+	}
 	p := strconv.Itoa(port)
 	if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
 		host = host[1 : len(host)-1]

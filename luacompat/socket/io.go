@@ -81,7 +81,11 @@ func (s *tcp) read(L *lua.LState, rd reader) int {
 	in := &s.in
 	s.wait(t.Ctx, func() {
 		for done := false; !done; {
-			if err = in.fill(conf.Read); err != nil {
+			limit := conf.Read
+			if d := s.readLimit.Load(); d > 0 {
+				limit = time.Duration(d)
+			}
+			if err = in.fill(limit); err != nil {
 				return
 			}
 			data, done = rd.take(in)
@@ -141,6 +145,9 @@ func (s *tcp) endRead() {
 
 // readable checks what all receive methods check first.
 func (s *tcp) readable(L *lua.LState) int {
+	if s.connecting {
+		return s.busy(L, true, false)
+	}
 	if s.conn == nil || s.readClosed {
 		return s.closed(L, "receive")
 	}
@@ -302,6 +309,9 @@ func (p *readAny) partial(*input) []byte { return nil }
 func (s *tcp) send(L *lua.LState) int {
 	if n := L.GetTop(); n != 2 {
 		return s.m.raise(L, "expecting 2 arguments (including the object), but got %d", n)
+	}
+	if s.connecting {
+		return s.busy(L, false, true)
 	}
 	if s.conn == nil || s.writeClosed {
 		return s.closed(L, "send")

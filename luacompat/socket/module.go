@@ -85,6 +85,9 @@ func (m *module) self(L *lua.LState) *tcp {
 	if t, ok := L.Get(1).(*lua.LTable); ok {
 		if ud, ok := t.RawGetInt(1).(*lua.LUserData); ok {
 			s, _ := ud.Value.(*tcp)
+			if s != nil {
+				s.reap()
+			}
 			return s
 		}
 	}

@@ -309,3 +309,25 @@ func BenchmarkEcho(b *testing.B) {
 		}
 	}
 }
+
+// A socket that its request's end closed answers as one that is not
+// connected, and a timeout has 31 bits.
+func TestMethodsAfterRequest(t *testing.T) {
+	m := newMachine(t)
+	port := lua.LNumber(peer(t))
+	m.run(t, `kept = ngx.socket.tcp() assert(kept:connect("127.0.0.1", ...))`, port)
+	m.set.CloseAll()
+	if !m.set.Empty() {
+		t.Error("the set holds something after CloseAll")
+	}
+	got := m.run(t, `local a, b, c = kept:receive()
+		local d, e = kept:send("x")
+		local f, g = pcall(kept.settimeout, kept, -1)
+		local h, i = pcall(kept.settimeouts, kept, 1, 2 ^ 31, 1)
+		local j, k = kept:connect("", 1)
+		return table.concat({tostring(a), b, tostring(c), e, g:match("bad.*"), i:match("bad.*"), k}, "|")`).String()
+	want := `nil|closed|nil|closed|bad timeout value|bad timeout value|failed to parse host name "": no host`
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

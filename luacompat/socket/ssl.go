@@ -15,6 +15,16 @@ type handshaken struct {
 	session *lua.LUserData // what sslhandshake returned
 }
 
+// session is what sslhandshake returns: TLS sessions to be resumed. Whatever
+// name a later handshake asks for, it offers the same session, as OpenSSL does.
+type session struct{ cache tls.ClientSessionCache }
+
+// CData marks the session as one of LuaJIT's cdata.
+func (*session) CData() {}
+
+func (s *session) Get(string) (*tls.ClientSessionState, bool)  { return s.cache.Get("") }
+func (s *session) Put(_ string, state *tls.ClientSessionState) { s.cache.Put("", state) }
+
 // sslHandshake is tcpsock:sslhandshake(reused_session, server_name,
 // ssl_verify, send_status_req). It returns a session to be passed to later
 // handshakes, or true when reused_session is false.
@@ -47,16 +57,18 @@ func (s *tcp) sslHandshake(L *lua.LState) int {
 		return fail(L, err.Error())
 	}
 	ud, _ := old.(*lua.LUserData)
-	cache := tls.ClientSessionCache(nil)
+	var kept *session
 	if ud != nil {
-		cache, _ = ud.Value.(tls.ClientSessionCache)
+		kept, _ = ud.Value.(*session)
 	}
-	if cache == nil && old != lua.LFalse {
-		cache = tls.NewLRUClientSessionCache(1)
+	if kept == nil && old != lua.LFalse {
+		kept = &session{tls.NewLRUClientSessionCache(1)}
 		ud = L.NewUserData()
-		ud.Value = cache
+		ud.Value = kept
 	}
-	c.ClientSessionCache = cache
+	if kept != nil {
+		c.ClientSessionCache = kept
+	}
 	// What came with the data before the handshake belongs to it.
 	conn := tls.Client(&prefixed{Conn: s.conn, rest: s.in.buffered()}, c)
 	t := s.m.vm.Cur()

@@ -1,8 +1,14 @@
 package socket
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
+	"math/big"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -43,7 +49,7 @@ func TestSSL(t *testing.T) {
 		want    string
 	}{
 		{lua.LNil, false, "", lua.LFalse, "boolean nil 11 boolean1"},
-		{lua.LString("example.com"), false, "", lua.LNil, "userdata example.com 11 userdata1"},
+		{lua.LString("example.com"), false, "", lua.LNil, "cdata example.com 11 cdata1"},
 		{lua.LString("example.com"), true, ca, lua.LFalse, "boolean example.com 11 boolean1"},
 		{lua.LString("example.com"), true, "", lua.LFalse, "18: self-signed certificate"},
 		{lua.LString("other.test"), true, ca, lua.LFalse, "certificate host mismatch"},
@@ -56,5 +62,39 @@ func TestSSL(t *testing.T) {
 	got := m.run(t, `local s = ngx.socket.tcp() local a, b = s:sslhandshake() return tostring(a) .. " " .. b`).String()
 	if got != "nil closed" {
 		t.Error(got)
+	}
+}
+
+// OpenSSL takes the subject's common name when there are no DNS names.
+func TestMatchHost(t *testing.T) {
+	for _, c := range []struct {
+		cn, dns, host string
+		want          bool
+	}{
+		{"test.com", "", "test.com", true},
+		{"*.test.com", "", "a.test.com", true},
+		{"test.com", "", "other.com", false},
+		{"test.com", "other.com", "test.com", false},
+		{"test.com", "other.com", "other.com", true},
+	} {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: c.cn}}
+		if c.dns != "" {
+			tmpl.DNSNames = []string{c.dns}
+		}
+		der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := x509.ParseCertificate(der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := matchHost(leaf, c.host); got != c.want {
+			t.Errorf("%+v: got %v", c, got)
+		}
 	}
 }

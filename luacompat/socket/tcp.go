@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -33,7 +34,9 @@ type tcp struct {
 	readClosed, writeClosed      bool
 
 	// Timeouts that the script set; 0 takes the location's.
-	connectLimit, sendLimit, readLimit time.Duration
+	connectLimit, sendLimit time.Duration
+	// A read that is under way takes a new limit for its next part.
+	readLimit atomic.Int64
 
 	owner  *Set // of the request that it was connected in
 	local  net.Addr
@@ -42,6 +45,7 @@ type tcp struct {
 	reused int
 	tls    *handshaken
 	track  Tracked
+	dead   atomic.Bool // the request that it was connected in has ended
 }
 
 // newTCP is ngx.socket.tcp().
@@ -94,8 +98,8 @@ func (s *tcp) conf() Conf {
 	if s.sendLimit > 0 {
 		c.Send = s.sendLimit
 	}
-	if s.readLimit > 0 {
-		c.Read = s.readLimit
+	if d := s.readLimit.Load(); d > 0 {
+		c.Read = time.Duration(d)
 	}
 	return c
 }
@@ -107,8 +111,12 @@ func (s *tcp) setTimeout(L *lua.LState) int {
 	if n := L.GetTop(); n != 2 {
 		return s.m.raise(L, "ngx.socket settimeout: expecting 2 arguments (including the object) but seen %d", n)
 	}
+	if !m31(L, 2) {
+		return s.m.raise(L, "bad timeout value")
+	}
 	d := milliseconds(L.Get(2))
-	s.connectLimit, s.sendLimit, s.readLimit = d, d, d
+	s.connectLimit, s.sendLimit = d, d
+	s.readLimit.Store(int64(d))
 	return 0
 }
 
@@ -119,8 +127,20 @@ func (s *tcp) setTimeouts(L *lua.LState) int {
 	if n := L.GetTop(); n != 4 {
 		return s.m.raise(L, "ngx.socket settimeout: expecting 4 arguments (including the object) but seen %d", n)
 	}
-	s.connectLimit, s.sendLimit, s.readLimit = milliseconds(L.Get(2)), milliseconds(L.Get(3)), milliseconds(L.Get(4))
+	for i := 2; i <= 4; i++ {
+		if !m31(L, i) {
+			return s.m.raise(L, "bad timeout value")
+		}
+	}
+	s.connectLimit, s.sendLimit = milliseconds(L.Get(2)), milliseconds(L.Get(3))
+	s.readLimit.Store(int64(milliseconds(L.Get(4))))
 	return 0
+}
+
+// m31 reports whether argument n, as milliseconds, fits into 31 bits.
+func m31(L *lua.LState, n int) bool {
+	f, _ := number(L.Get(n))
+	return int64(f)>>31 == 0
 }
 
 // busy answers for a socket that another thread uses; 0 when it is free.
@@ -220,8 +240,8 @@ func (s *tcp) connect(L *lua.LState) int {
 	}
 	if p != nil {
 		if e, ok := p.take(); ok {
-			s.attach(e.conn)
-			s.reused, s.tls, s.pool = e.reused, e.tls, p
+			s.attach(e.conn, p)
+			s.reused, s.tls = e.reused, e.tls
 			return succeed(L)
 		}
 		if p.full() {
@@ -233,8 +253,8 @@ func (s *tcp) connect(L *lua.LState) int {
 				return fail(L, "timeout")
 			}
 			if e, ok := p.take(); ok {
-				s.attach(e.conn)
-				s.reused, s.tls, s.pool = e.reused, e.tls, p
+				s.attach(e.conn, p)
+				s.reused, s.tls = e.reused, e.tls
 				return succeed(L)
 			}
 		}
@@ -310,8 +330,7 @@ func (s *tcp) dial(L *lua.LState, network, host string, port int, conf *Conf, p 
 		p.release()
 	}
 	if conn != nil {
-		s.attach(conn)
-		s.pool = p
+		s.attach(conn, p)
 	}
 	if ctx.Err() != nil {
 		s.m.vm.Block(func() {}) // leaves: the task was killed
@@ -329,14 +348,32 @@ func (s *tcp) dial(L *lua.LState, network, host string, port int, conf *Conf, p 
 	return succeed(L)
 }
 
-// attach makes conn the socket's connection.
-func (s *tcp) attach(conn net.Conn) {
-	s.conn = conn
+// attach makes conn the socket's connection; p, when not nil, counts it.
+func (s *tcp) attach(conn net.Conn, p *pool) {
+	s.conn, s.pool = conn, p
 	s.in = input{conn: conn}
 	s.readClosed, s.writeClosed = false, false
 	if s.owner != nil {
-		s.track.Close = func() { conn.Close() }
+		s.track.Close = func() {
+			conn.Close()
+			s.dead.Store(true)
+			if p != nil { // which counts it
+				go func() {
+					s.m.vm.Lock()
+					s.reap()
+					s.m.vm.Unlock()
+				}()
+			}
+		}
 		s.owner.Add(&s.track)
+	}
+}
+
+// reap forgets a connection that was closed with its request; the VM's lock is
+// held.
+func (s *tcp) reap() {
+	if s.dead.CompareAndSwap(true, false) {
+		s.hangUp()
 	}
 }
 
@@ -367,6 +404,9 @@ func (s *tcp) detach() {
 func (s *tcp) closeSocket(L *lua.LState) int {
 	if n := L.GetTop(); n != 1 {
 		return s.m.raise(L, "expecting 1 argument (including the object) but seen %d", n)
+	}
+	if s.connecting {
+		return s.busy(L, true, true)
 	}
 	if s.conn == nil || s.readClosed && s.writeClosed {
 		return fail(L, "closed")
@@ -410,7 +450,7 @@ func (s *tcp) reusedTimes(L *lua.LState) int {
 	if n := L.GetTop(); n != 1 {
 		return s.m.raise(L, "expecting 1 argument (including the object), but got %d", n)
 	}
-	if s.conn == nil || s.readClosed && s.writeClosed {
+	if !s.connecting && (s.conn == nil || s.readClosed && s.writeClosed) {
 		return fail(L, "closed")
 	}
 	L.Push(lua.LNumber(s.reused))

@@ -3,6 +3,8 @@ package socket
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"os"
@@ -90,11 +92,26 @@ func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool) error 
 		}
 		return &verifyError{"20: unable to get local issuer certificate"}
 	}
-	if name != "" && leaf.VerifyHostname(name) != nil {
+	if name != "" && !matchHost(leaf, name) {
 		return &verifyError{hostMismatch}
 	}
 	return nil
 }
+
+// matchHost is OpenSSL's X509_check_host: the subject's common name counts
+// when the certificate has no DNS names.
+func matchHost(leaf *x509.Certificate, name string) bool {
+	if len(leaf.DNSNames) == 0 && leaf.Subject.CommonName != "" {
+		byName := *leaf
+		byName.DNSNames = []string{leaf.Subject.CommonName}
+		byName.Extensions = []pkix.Extension{{Id: oidAltName}}
+		return byName.VerifyHostname(name) == nil
+	}
+	return leaf.VerifyHostname(name) == nil
+}
+
+// oidAltName is what VerifyHostname looks for before it looks at names.
+var oidAltName = asn1.ObjectIdentifier{2, 5, 29, 17}
 
 // HandshakeWords is a failed handshake as ngx_lua names it.
 func HandshakeWords(err error) string {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -25,6 +26,7 @@ type udp struct {
 	owner *Set
 	local net.Addr
 	track Tracked
+	dead  atomic.Bool // the request that it was connected in has ended
 }
 
 func (m *module) openUDP(L *lua.LState) *lua.LTable {
@@ -37,6 +39,9 @@ func (m *module) openUDP(L *lua.LState) *lua.LTable {
 			if t, ok := L.Get(1).(*lua.LTable); ok {
 				if ud, ok := t.RawGetInt(1).(*lua.LUserData); ok {
 					if s, ok := ud.Value.(*udp); ok {
+						if s.dead.CompareAndSwap(true, false) {
+							s.hangUp()
+						}
 						return fn(s, L)
 					}
 				}
@@ -149,7 +154,10 @@ func (s *udp) setPeerName(L *lua.LState) int {
 	}
 	s.conn = conn
 	if s.owner != nil {
-		s.track.Close = func() { conn.Close() }
+		s.track.Close = func() {
+			conn.Close()
+			s.dead.Store(true)
+		}
 		s.owner.Add(&s.track)
 	}
 	return succeed(L)

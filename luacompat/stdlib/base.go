@@ -292,9 +292,22 @@ func baseType(L *lua.LState) int {
 	if L.GetTop() < 1 {
 		return ArgError(L, 1, "value expected")
 	}
-	L.Push(typeValues[L.Get(1).Type()])
+	v := L.Get(1)
+	if ud, ok := v.(*lua.LUserData); ok {
+		if _, ok := ud.Value.(CData); ok {
+			L.Push(cdataName)
+			return 1
+		}
+	}
+	L.Push(typeValues[v.Type()])
 	return 1
 }
+
+// CData marks the values of userdata that scripts know as LuaJIT's cdata:
+// type() calls them so.
+type CData interface{ CData() }
+
+var cdataName lua.LValue = lua.LString("cdata")
 
 // maxUnpack is how many values LuaJIT's stack takes.
 const maxUnpack = 7997
