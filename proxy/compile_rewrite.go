@@ -123,6 +123,11 @@ func (c *compiler) ifBlock(d *nginxconf.RewriteOp, loc *location) (rewriteOp, er
 		return nil, err
 	}
 	op.loc.rewriteLog = loc.rewriteLog
+	if op.loc.handler == nil {
+		orphan := *op.loc
+		orphan.handler = noUpstream
+		op.orphan = &orphan
+	}
 	if op.ops, err = c.rewriteOps(rewrite, op.loc); err != nil {
 		return nil, err
 	}

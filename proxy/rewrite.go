@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"huidu/luacompat/pcre"
+	"huidu/nginxconf"
 	"huidu/proxy/http1"
 )
 
@@ -52,13 +53,25 @@ type ifOp struct {
 	cond func(r *Request) bool
 	loc  *location // nil at server level without a configuration of its own
 	ops  []rewriteOp
+	// orphan is loc for a request that another if block has given a
+	// proxy_pass: nginx keeps the handler, which then lacks its upstream.
+	orphan *location
+}
+
+// noUpstream is a proxy_pass handler without a proxy_pass.
+func noUpstream(r *Request) rc {
+	r.logf(logAlert, "no upstream configuration")
+	return 500
 }
 
 func (op *ifOp) exec(r *Request, e *rewriteState) rc {
 	if !op.cond(r) {
 		return declined
 	}
-	if op.loc != nil {
+	switch {
+	case op.orphan != nil && r.loc.kind == nginxconf.LocIf && r.loc.conf.Core.Handler == nginxconf.HandlerProxyPass:
+		r.setLocation(op.orphan)
+	case op.loc != nil:
 		r.setLocation(op.loc)
 	}
 	for _, inner := range op.ops {
