@@ -212,8 +212,9 @@ func (st *upstreamState) send(r *Request) (ft, rc) {
 // bodySender sends a request in a goroutine of its own.
 type bodySender struct {
 	done   chan struct{}
-	err    error // of the upstream's connection
-	status rc    // of the client's body: 400, 408, 413, …
+	client *netconn.Conn // whose body is streamed; nil: none
+	err    error         // of the upstream's connection
+	status rc            // of the client's body: 400, 408, 413, …
 	whole  bool
 }
 
@@ -221,6 +222,7 @@ func (st *upstreamState) startSender(r *Request) {
 	s := &bodySender{done: make(chan struct{})}
 	st.sender = s
 	if st.bodyFrom == bodyClient {
+		s.client = r.conn.nc
 		// The client's connection is being read: a hang-up shows there.
 		st.unwatch()
 	}
@@ -303,12 +305,12 @@ func (st *upstreamState) stopSender() bool {
 	case <-s.done:
 	default:
 		st.conn.Interrupt()
-		if st.bodyFrom == bodyClient && st.client != nil {
-			st.client.Interrupt()
+		if s.client != nil {
+			s.client.Interrupt()
 		}
 		<-s.done
-		if st.bodyFrom == bodyClient && st.client != nil {
-			st.client.ClearInterrupt()
+		if s.client != nil {
+			s.client.ClearInterrupt()
 		}
 		if s.whole { // it was at its end just then
 			st.conn.ClearInterrupt()
