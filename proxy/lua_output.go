@@ -29,7 +29,7 @@ func (q *luaRequest) SetStatus(s int) {
 	r.errStatus = 0
 }
 
-func (q *luaRequest) HeaderSent() bool { return q.r.headerSent }
+func (q *luaRequest) HeaderSent() bool { return q.r.headerSent || len(q.r.luaHeld) > 0 }
 
 // RespHeaders is ngx.resp.get_headers: the built-in headers, then the list.
 func (q *luaRequest) RespHeaders() []luacompat.Header {
@@ -179,6 +179,10 @@ func (q *luaRequest) SendHeader() error {
 
 // Write is the way of ngx.print: header first, then body filters.
 func (q *luaRequest) Write(p []byte) error {
+	if q.r.luaBuffers() {
+		q.r.luaHeld = append(q.r.luaHeld, p...)
+		return nil
+	}
 	if err := q.SendHeader(); err != nil {
 		return err
 	}
@@ -194,6 +198,10 @@ func (q *luaRequest) Write(p []byte) error {
 // WriteQuick takes p when that is only a copy: no filter, no system call.
 func (q *luaRequest) WriteQuick(p []byte) bool {
 	r := q.r
+	if r.luaBuffers() {
+		r.luaHeld = append(r.luaHeld, p...)
+		return true
+	}
 	if r != r.main || r.conn == nil || r.conn.h2 != nil || r.outFailed || len(r.loc.headerFilters) > 0 || r.headerOnly {
 		return false
 	}
@@ -216,6 +224,10 @@ func (q *luaRequest) WriteQuick(p []byte) bool {
 
 // Flush is ngx.flush.
 func (q *luaRequest) Flush(bool) error {
+	if q.r.luaBuffers() {
+		q.Log(int(logDebug), "lua http 1.0 buffering makes ngx.flush() a no-op")
+		return nil
+	}
 	if err := q.SendHeader(); err != nil {
 		return err
 	}
@@ -227,16 +239,37 @@ func (q *luaRequest) Flush(bool) error {
 
 // EOF is ngx.eof.
 func (q *luaRequest) EOF() error {
+	held := q.r.luaRelease()
 	if err := q.SendHeader(); err != nil {
 		return err
 	}
 	if q.r.ended {
 		return nil
 	}
-	if c := q.r.output(nil, last); c != ok {
+	if c := q.r.output(held, last); c != ok {
 		return errOutput
 	}
 	return nil
+}
+
+// luaBuffers tells whether what a script says is held until its end: a client
+// that speaks HTTP/1.0 needs a Content-Length to keep its connection.
+//
+// See: https://github.com/openresty/lua-nginx-module#lua_http10_buffering
+func (r *Request) luaBuffers() bool {
+	return r.head.Version == 1000 && r == r.main && !r.headerSent && !r.ended && r.loc.lua != nil &&
+		r.loc.lua.HTTP10Buffering && r.out.contentLength < 0
+}
+
+// luaRelease gives back what was held and sets its length.
+func (r *Request) luaRelease() []byte {
+	if !r.luaBuffers() {
+		return nil
+	}
+	held := r.luaHeld
+	r.luaHeld = nil
+	r.out.contentLength = int64(len(held))
+	return held
 }
 
 func (q *luaRequest) EOFSent() bool { return q.r.ended }

@@ -105,7 +105,7 @@ func (r *Request) luaRun(s *luacompat.Script, phase luacompat.Phase) rc {
 	case luacompat.Continue:
 		return ok
 	case luacompat.Exec:
-		if r.headerSent {
+		if r.headerSent || len(r.luaHeld) > 0 {
 			r.logf(logAlert, "attempt to call ngx.exec after sending out response headers")
 			return failed
 		}
@@ -163,13 +163,11 @@ func (r *Request) sendLuaHeader() rc {
 		r.out.status = 200
 	}
 	r.luaContentType()
-	if r.out.contentLength < 0 && r.out.status != 101 {
-		r.out.contentLength = -1
-	}
+	held := r.luaRelease()
 	if c := r.sendHeader(); c != ok {
 		return c
 	}
-	return r.output(nil, last)
+	return r.output(held, last)
 }
 
 // luaContentType gives a response the default type unless the script chose

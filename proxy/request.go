@@ -85,6 +85,7 @@ type Request struct {
 
 	lua             any // luacompat's per-request state
 	luaReq          *luaRequest
+	luaHeld         []byte // said by a script to an HTTP/1.0 client, to be sent at its end
 	luaTypeCleared  bool
 	filterFinalized bool // a header filter replaced the response
 	luaFinalize     bool
