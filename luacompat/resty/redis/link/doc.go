@@ -3,11 +3,12 @@
 // A [Hub] holds the connections of the process. A [Session] is what a script
 // takes for its connection: the identity (address, user, password, database)
 // under which its commands are to run. Commands without state travel over one
-// [link] per identity, shared by all sessions: its worker gives go-redis all
-// that has queued as one pipeline, or a command that is alone by itself, and
-// begins again when the replies are there. The first command with state
-// (MULTI, SUBSCRIBE, BLPOP, …) or an unknown one gives the session a link of
-// its own, authenticated and with its database selected, which it keeps.
+// [link] per identity, shared by all sessions. A caller that finds it idle
+// runs its command on go-redis itself; what queues meanwhile goes out as one
+// pipeline when the replies are there, run by the link's worker, and so on
+// until nothing has queued. The first command with state (MULTI, SUBSCRIBE,
+// BLPOP, …) or an unknown one gives the session a link of its own,
+// authenticated and with its database selected, which it keeps.
 //
 // # go-redis
 //
@@ -35,5 +36,7 @@
 //   - Greeting. See wire: go-redis's HELLO does not reach Redis.
 //
 // What scripts may observe holds as with real connections: see [Hub.Connect]
-// and [Session.Auth].
+// and [Session.Auth]. On loopback, connecting, authenticating and getting
+// costs 3 to 4 µs of CPU with 64 goroutines and allocates only the value
+// (BenchmarkRequest).
 package link

@@ -26,12 +26,13 @@ var (
 var errAbandoned = errors.New("abandoned")
 
 // link is a connection that carries the commands of many goroutines, or of
-// one session that owns it. Its worker hands them to go-redis.
+// one session that owns it. A caller that finds it idle gives go-redis its
+// command itself; what queues meanwhile is the worker's.
 type link struct {
 	conn   net.Conn
 	raw    syscall.RawConn // nil where the kernel cannot be asked
 	wire   *wire
-	client *client // the worker's
+	client *client // of whoever made the link busy
 
 	born    time.Time
 	mu      sync.Mutex
@@ -40,7 +41,7 @@ type link struct {
 	flying  int           // calls that the worker has sent
 	waiting int           // callers
 	worker  bool          // exists
-	busy    bool          // it has something to do
+	busy    bool          // the worker or a caller uses the client
 	kick    chan struct{} // it has again
 	err     error         // why the link is dead
 	used    time.Time
@@ -102,35 +103,38 @@ func (c *call) release() {
 	calls.Put(c)
 }
 
+// patient is the time from which a caller may read for itself: when it gives
+// up, the link ends, and what has queued meanwhile must go elsewhere.
+const patient = 500 * time.Millisecond
+
 // do sends the commands of q and waits for their replies, which are valid
 // until release.
 func (l *link) do(ctx context.Context, q *Request, read time.Duration) (*call, error) {
 	several := q.Len() > 1
-	l.mu.Lock()
-	if err := l.err; err != nil {
-		l.mu.Unlock()
-		return nil, err
-	}
-	l.mu.Unlock()
 	c := newCall(q)
 	start := time.Now()
 	l.mu.Lock()
-	l.used = start
-	l.waiting++
-	if !l.enqueue(c) {
-		l.waiting--
-		err := l.err
+	if err := l.err; err != nil {
 		l.mu.Unlock()
 		q.take(&c.q)
 		c.release()
 		return nil, err
 	}
+	l.used = start
+	l.waiting++
+	if !l.busy && !several && read >= patient {
+		return l.alone(ctx, c, start.Add(read))
+	}
+	l.enqueue(c)
 	l.mu.Unlock()
 
 	for c.timer.Reset(read); ; {
 		select {
 		case <-c.wake:
 			c.timer.Stop()
+			if c.err == errAbandoned {
+				q.take(&c.q) // it may go elsewhere
+			}
 			return c.result()
 		case <-c.timer.C:
 			if several { // each piece of several replies renews the time
@@ -147,23 +151,73 @@ func (l *link) do(ctx context.Context, q *Request, read time.Duration) (*call, e
 	}
 }
 
-// enqueue gives a call to the worker; false when the link is dead. l.mu is
-// held.
-func (l *link) enqueue(c *call) bool {
-	if l.err != nil {
-		return false
+// alone runs a call that finds the link idle. l.mu is held, and released.
+func (l *link) alone(ctx context.Context, c *call, until time.Time) (*call, error) {
+	l.busy, l.flying = true, 1
+	w, cl := l.wire, l.conned()
+	l.mu.Unlock()
+	w.ctx, w.until, w.mute = ctx, until, false
+	cl.run(c.q.cmds)
+	w.ctx = nil
+	l.mu.Lock()
+	l.busy, l.flying = false, 0
+	if w.gaveUp && l.err == nil {
+		l.slow = true
+		l.fail(errAbandoned)
+		c.err = ErrTimeout
+		if err := ctx.Err(); err != nil {
+			c.err = err
+		}
 	}
-	l.queue = append(l.queue, c)
-	switch {
-	case !l.worker:
-		l.worker, l.busy = true, true
+	l.finish(c)
+	l.next()
+	l.mu.Unlock()
+	return c.result()
+}
+
+// conned is the link's client. l.mu is held.
+func (l *link) conned() *client {
+	if l.client == nil {
 		l.client = newClient(l.wire)
-		go l.work()
-	case !l.busy:
+	}
+	return l.client
+}
+
+// enqueue leaves a call to the worker. The link is not dead, and l.mu is held.
+func (l *link) enqueue(c *call) {
+	l.queue = append(l.queue, c)
+	if !l.busy {
+		l.next()
+	}
+}
+
+// next has the worker go on where there is something to do. The link is not
+// busy, or its end was just noticed. l.mu is held.
+func (l *link) next() {
+	switch {
+	case l.busy || l.err == nil && len(l.queue) == 0:
+	case l.worker:
 		l.busy = true
 		l.kick <- struct{}{}
+	case l.err == nil:
+		l.worker, l.busy = true, true
+		l.conned()
+		go l.work()
+	default:
+		l.finally()
 	}
-	return true
+}
+
+// finally ends what a dead link has left. l.mu is held.
+func (l *link) finally() {
+	for _, c := range l.queue {
+		c.err = l.err
+		l.end(c)
+	}
+	l.queue = nil
+	if l.client != nil {
+		l.client.close()
+	}
 }
 
 // work sends what has queued, reads the replies and begins again.
@@ -203,13 +257,8 @@ func (l *link) work() {
 		clear(batch)
 		l.spare, l.flying = batch[:0], 0
 	}
-	for _, c := range l.queue {
-		c.err = l.err
-		l.end(c)
-	}
-	l.queue = nil
+	l.finally()
 	l.mu.Unlock()
-	l.client.close()
 }
 
 // take takes what may be sent at once. l.mu is held.
@@ -225,7 +274,7 @@ func (l *link) take() []*call {
 
 // finish ends a call that go-redis has run. l.mu is held.
 func (l *link) finish(c *call) {
-	if err := c.q.err(); err != nil {
+	if err := c.q.err(); err != nil && c.err == nil {
 		switch lost := l.wire.failed(); {
 		case l.err != nil:
 			c.err = l.err
@@ -303,10 +352,7 @@ func (l *link) fail(err error) {
 	}
 	l.err = words(err)
 	l.conn.Close()
-	if l.worker && !l.busy {
-		l.busy = true
-		l.kick <- struct{}{}
-	}
+	l.next()
 }
 
 func (l *link) close() {

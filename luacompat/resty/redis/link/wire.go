@@ -2,7 +2,9 @@ package link
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -26,6 +28,13 @@ type wire struct {
 	greeted bool
 	mute    bool
 	deaf    bool
+
+	// A caller that reads for itself gives up at until, and soon after ctx
+	// is done.
+	ctx      context.Context
+	until    time.Time
+	gaveUp   bool
+	deadline time.Time // set on Conn
 
 	mu  sync.Mutex
 	err error
@@ -56,15 +65,50 @@ func (w *wire) Read(p []byte) (int, error) {
 	if w.deaf {
 		return copy(p, assented), nil
 	}
-	n, err := w.Conn.Read(p)
-	if err != nil {
-		w.fail(err)
-		return n, err
+	for {
+		if w.ctx != nil && w.expired() {
+			w.gaveUp = true
+			return 0, os.ErrDeadlineExceeded
+		}
+		n, err := w.Conn.Read(p)
+		if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+			if w.ctx == nil { // the deadline is of an earlier reader
+				w.deadline = time.Time{}
+				w.Conn.SetReadDeadline(w.deadline)
+			}
+			continue
+		}
+		if err != nil {
+			w.fail(err)
+			return n, err
+		}
+		w.mu.Lock()
+		w.got = time.Now()
+		w.mu.Unlock()
+		return n, nil
 	}
-	w.mu.Lock()
-	w.got = time.Now()
-	w.mu.Unlock()
-	return n, nil
+}
+
+// cancelCheck is how often a caller that reads looks whether its request has
+// been given up. Setting a deadline for each read would cost more.
+const cancelCheck = 100 * time.Millisecond
+
+// expired reports whether the caller's time is up, and sees to it that the
+// next read ends in time to ask again.
+func (w *wire) expired() bool {
+	now := time.Now()
+	if !now.Before(w.until) || w.ctx.Err() != nil {
+		return true
+	}
+	want := w.until
+	if t := now.Add(cancelCheck); t.Before(want) {
+		want = t
+	}
+	if w.deadline.Before(now) || w.deadline.After(want) {
+		w.deadline = want
+		w.Conn.SetReadDeadline(want)
+	}
+	return false
 }
 
 // Close leaves the connection to the link when another client uses it.
