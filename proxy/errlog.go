@@ -269,6 +269,11 @@ func (r *Request) logContext(b []byte) []byte {
 	if m.conn == nil {
 		return append(b, r.fakeContext()...)
 	}
+	if m.sslContext != "" {
+		b = append(append(b, ", context: "...), m.sslContext...)
+		b = append(append(b, ", client: "...), m.clientAddr()...)
+		return append(append(b, ", server: "...), m.conn.listenText()...)
+	}
 	if b[len(b)-1] != '\n' {
 		b = append(b, ", client: "...)
 	} else {

@@ -96,6 +96,7 @@ type Request struct {
 	headMem         []byte
 	modules         moduleState
 	cleanups        []func()
+	sslContext      string // of the log lines of a TLS handshake's script
 	subStatesMu     sync.Mutex
 	subStates       []any // luacompat's states of subrequests that have cosockets open
 	logFields       []byte

@@ -35,6 +35,7 @@ type serverTLS struct {
 	crl       *tlsconf.CRL
 	reject    bool
 	dynamic   bool // certificates are loaded per handshake
+	scripts   sslScripts
 }
 
 type certName struct {
@@ -105,6 +106,9 @@ func (c *compiler) serverTLS(s *virtualServer) (*serverTLS, error) {
 		return nil, err
 	}
 	if err = ticketKeys(cfg, k); err != nil {
+		return nil, err
+	}
+	if st.scripts, err = c.sslScripts(s); err != nil {
 		return nil, err
 	}
 	cfg.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return st.certificate(c.rt, s, h) }
@@ -302,6 +306,9 @@ func (c *conn) handshake() bool {
 // configFor chooses the server by SNI.
 func (c *conn) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
 	c.tls.hello = h
+	if err := c.helloScript(); err != nil {
+		return nil, err
+	}
 	if h.ServerName != "" {
 		if s := c.addr.namedServer(lower(h.ServerName)); s != nil {
 			c.tls.srv, c.tls.server, c.tls.named = s, c.addr.tls.byServer[s], true
@@ -315,6 +322,9 @@ func (c *conn) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		if st = c.addr.tls.byServer[c.addr.defaultServer]; st.reject || len(st.certs) == 0 && !st.dynamic {
 			return nil, errRejected
 		}
+	}
+	if err := c.certScript(); err != nil {
+		return nil, err
 	}
 	return st.config, nil
 }
