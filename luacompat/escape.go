@@ -1,8 +1,6 @@
 package luacompat
 
 import (
-	"sort"
-	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -184,18 +182,3 @@ func quoteSQL(w *Worker, L *lua.LState) int {
 
 var sqlReplacer = strings.NewReplacer("\x00", `\0`, "\b", `\b`, "\n", `\n`, "\r", `\r`,
 	"\t", `\t`, "\x1a", `\Z`, `\`, `\\`, `'`, `\'`, `"`, `\"`)
-
-// sortedKeys are a table's string keys in order, for output that should not
-// depend on chance.
-func sortedKeys(t *lua.LTable) []string {
-	var keys []string
-	t.ForEach(func(k, _ lua.LValue) {
-		if s, ok := k.(lua.LString); ok {
-			keys = append(keys, string(s))
-		} else if n, ok := k.(lua.LNumber); ok {
-			keys = append(keys, strconv.Itoa(int(n)))
-		}
-	})
-	sort.Strings(keys)
-	return keys
-}

@@ -1,8 +1,6 @@
 package luacompat
 
 import (
-	"fmt"
-
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -99,7 +97,7 @@ func (h *handler) ctxTable() *lua.LTable {
 // See: https://github.com/openresty/lua-nginx-module#ngxstatus
 func (h *handler) setStatus(n int) {
 	if h.req.HeaderSent() {
-		h.req.Log(logErr, fmt.Sprintf("attempt to set ngx.status after sending out response headers"))
+		h.req.Log(logErr, "attempt to set ngx.status after sending out response headers")
 		return
 	}
 	h.req.SetStatus(n)

@@ -24,13 +24,12 @@ type Runtime struct {
 	exiting atomic.Bool
 	started time.Time
 
-	mu      sync.Mutex
-	scripts int
-	init    *Script
-	exit    *Script
-	files   map[string]*loadedFile
-	ring    logRing
-	hub     *link.Hub
+	mu    sync.Mutex
+	init  *Script
+	exit  *Script
+	files map[string]*loadedFile
+	ring  logRing
+	hub   *link.Hub
 }
 
 // New makes the VMs of a configuration. init_by_lua has not run yet.

@@ -1,7 +1,6 @@
 package luacompat
 
 import (
-	"context"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -25,8 +24,6 @@ type Worker struct {
 	headersMT *lua.LTable // metatable of get_headers tables
 	lazyMT    *lua.LTable
 	dictMT    *lua.LTable
-	semaMT    *lua.LTable
-	gmatchMT  *lua.LTable
 
 	mu     sync.Mutex
 	loaded map[string]*lua.LFunction // file scripts by path
@@ -74,14 +71,6 @@ func (w *Worker) close() {
 		w.net.Close()
 	}
 	w.vm.Close()
-}
-
-// ctx is the context of the running task.
-func (w *Worker) taskContext() context.Context {
-	if t := w.vm.Cur(); t != nil {
-		return t.Ctx
-	}
-	return w.rt.ctx
 }
 
 // open builds the ngx table in the manual's order.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -271,15 +270,6 @@ func (r *Request) bodyToFile() error {
 	_, err = f.Write(b.memory)
 	b.memory = nil
 	return err
-}
-
-// bodyReader reads a body that readBody has read, from its beginning.
-func (r *Request) bodyReader() io.Reader {
-	b := &r.body
-	if b.temp != nil {
-		return io.NewSectionReader(b.temp, 0, b.size)
-	}
-	return bytes.NewReader(b.memory)
 }
 
 // discardLater marks the body as unwanted: what is on the wire already is

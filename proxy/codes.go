@@ -22,8 +22,6 @@ const (
 	statusClose rc = 444
 	// statusClientClosed is nginx's 499.
 	statusClientClosed rc = 499
-	// statusHeaderTooLarge is nginx's internal 494, answered as 400.
-	statusHeaderTooLarge rc = 494
 	// statusCertError, statusNoCert, statusToHTTPS are nginx's 495, 496, 497.
 	statusCertError rc = 495
 	statusNoCert    rc = 496

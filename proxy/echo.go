@@ -17,12 +17,11 @@ type echoCmd struct {
 
 // echoState is what the echo directives of one request remember.
 type echoState struct {
-	timer    time.Time // echo_reset_timer; zero: the request's start
-	counter  int       // $echo_incr, at the main request
-	items    []string  // of the echo_foreach_split under way
-	item     int
-	loop     int // its place
-	sentBody bool
+	timer   time.Time // echo_reset_timer; zero: the request's start
+	counter int       // $echo_incr, at the main request
+	items   []string  // of the echo_foreach_split under way
+	item    int
+	loop    int // its place
 }
 
 func (r *Request) echoState() *echoState {

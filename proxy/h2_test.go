@@ -117,7 +117,7 @@ func TestH2Requests(t *testing.T) {
 		t.Errorf("got %q, want %q", b, want)
 	}
 	// HTTP/1 on the same address.
-	res, body = h2Get(t, http.DefaultClient, base+"/vars")
+	_, body = h2Get(t, http.DefaultClient, base+"/vars")
 	if want := " HTTP/1.1 GET /vars HTTP/1.1 127.0.0.1 "; body != want {
 		t.Errorf("got %q, want %q", body, want)
 	}
@@ -463,7 +463,7 @@ func FuzzH2(f *testing.F) {
 	for i := 0; i+1 < len(plain); i += 2 {
 		e.WriteField(hpack.HeaderField{Name: plain[i], Value: plain[i+1]})
 	}
-	head := string(b.Bytes())
+	head := b.String()
 	frame := func(typ http2.FrameType, flags uint8, id uint32, payload string) string {
 		return string(http2.AppendFrameHeader(nil, len(payload), typ, flags, id)) + payload
 	}

@@ -24,8 +24,7 @@ type respHead struct {
 	trailers      http1.Headers
 	date, server  bool   // headers holds one of these already
 	override      string // charset override
-	refresh       bool
-	noServer      bool // headers-more took the Server line away
+	noServer      bool   // headers-more took the Server line away
 	noDate        bool
 
 	expectTrailers bool // add_trailer will have some
@@ -35,17 +34,11 @@ func (h *respHead) init() {
 	h.contentLength, h.lastModified = -1, -1
 }
 
-// add appends a header line.
-func (h *respHead) add(name, value string) { h.headers.Add(name, value) }
-
 // set replaces or appends a header line.
 func (h *respHead) set(name, value string) { h.headers.Set(name, value) }
 
 // del removes every header line of that name.
 func (h *respHead) del(name string) { h.headers.Del(name) }
-
-// get returns the first header line of that name.
-func (h *respHead) get(name string) (string, bool) { return h.headers.GetName(name) }
 
 // clean drops everything that belonged to the response a filter refused.
 //

@@ -213,8 +213,7 @@ func (c *rawConn) Close() error { return nil }
 // bodyConn yields the request body and nothing behind it.
 type bodyConn struct {
 	net.Conn
-	r    *Request
-	rest []byte
+	r *Request
 }
 
 func (c *bodyConn) Read(p []byte) (int, error) {

@@ -164,19 +164,3 @@ func (r *Request) passFile(stage int, f *os.File, off, n int64, fl outFlag) rc {
 	}
 	return ok
 }
-
-// respond sends status, type and body as one complete response.
-func (r *Request) respond(status int, contentType string, body []byte) rc {
-	if c := r.discardBody(); c != ok {
-		return c
-	}
-	r.out.status = status
-	if contentType != "" {
-		r.out.setType(contentType)
-	}
-	r.out.contentLength = int64(len(body))
-	if c := r.sendHeader(); c != ok || r.headerOnly {
-		return c
-	}
-	return r.output(body, last)
-}

@@ -42,26 +42,22 @@ type Request struct {
 	body        requestBody
 
 	// Where in the phase engine it is.
-	next          nextStep
-	uriChanges    int // nginx's budget of 10 for rewrites and redirects
-	uriChanged    bool
-	location0     bool // location has been looked up at least once
-	pipelined     bool // was there before the one before it was answered
-	background    bool // runs beside its parent: a mirror
-	uriIntoAlias  bool // try_files chose a file below a regex location's alias
-	ctx           context.Context
-	cancel        context.CancelFunc
-	errorPage     bool // serving an error page
-	errStatus     int  // status to answer instead of 200 while serving one
-	keepalive     bool
-	lingering     bool
-	readClosed    bool
-	limitRate     int64
-	limitAfter    int64
-	limitSet      bool
-	realAddr      netip.AddrPort // client address, after realip
-	realAddrTxt   string
-	reqHeaderOnly bool // HEAD
+	next         nextStep
+	uriChanges   int // nginx's budget of 10 for rewrites and redirects
+	uriChanged   bool
+	pipelined    bool // was there before the one before it was answered
+	background   bool // runs beside its parent: a mirror
+	uriIntoAlias bool // try_files chose a file below a regex location's alias
+	ctx          context.Context
+	cancel       context.CancelFunc
+	errorPage    bool // serving an error page
+	errStatus    int  // status to answer instead of 200 while serving one
+	keepalive    bool
+	lingering    bool
+	limitRate    int64
+	limitSet     bool
+	realAddr     netip.AddrPort // client address, after realip
+	realAddrTxt  string
 
 	// Variables and captures.
 	vars      []varSlot
@@ -92,7 +88,6 @@ type Request struct {
 	bodyStageLua    *luaBodyStage
 	rawTaken        bool
 	fakeWorker      int
-	captureCtx      any
 	headMem         []byte
 	modules         moduleState
 	cleanups        []func()
@@ -121,12 +116,10 @@ type moduleState struct {
 	limitConnStatus string
 	realipSet       bool
 	connLimits      []func()
-	authRequest     *Request
 	echo            *echoState
 	uid             *uidState
 	gzip            *gzipStage
 	ssi             *ssiStage
-	mirror          bool
 }
 
 var requestPool = sync.Pool{New: func() any { return new(Request) }}
@@ -160,14 +153,6 @@ func (r *Request) capture(n int) string {
 		return ""
 	}
 	return r.captureOf[from:to]
-}
-
-// keep returns a copy of b as a string that lives as long as the request.
-func (r *Request) keep(b []byte) string {
-	if len(b) == 0 {
-		return ""
-	}
-	return string(b)
 }
 
 // onCleanup runs f when the request ends, after the log phase.

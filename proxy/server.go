@@ -47,8 +47,8 @@ type Server struct {
 	nextConn  atomic.Uint32
 	workers   atomic.Int32
 
-	accepted, handled, total  atomic.Int64
-	reading, writing, waiting atomic.Int64
+	accepted, total  atomic.Int64
+	reading, waiting atomic.Int64
 }
 
 type connState uint8

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -84,6 +83,3 @@ func removeStaleSocket(path string) {
 		os.Remove(path)
 	}
 }
-
-// addrText is an address as $remote_addr prints it.
-func addrText(a netip.Addr) string { return a.Unmap().String() }

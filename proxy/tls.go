@@ -52,7 +52,6 @@ type tlsState struct {
 	server *serverTLS
 	verify string // $ssl_client_verify
 	hello  *tls.ClientHelloInfo
-	early  bool
 }
 
 // tlsFor compiles the TLS settings of an address.
