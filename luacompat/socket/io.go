@@ -145,7 +145,7 @@ func (s *tcp) endRead() {
 
 // readable checks what all receive methods check first.
 func (s *tcp) readable(L *lua.LState) int {
-	if s.connecting {
+	if s.dialing.Load() {
 		return s.busy(L, true, false)
 	}
 	if s.conn == nil || s.readClosed {
@@ -310,7 +310,7 @@ func (s *tcp) send(L *lua.LState) int {
 	if n := L.GetTop(); n != 2 {
 		return s.m.raise(L, "expecting 2 arguments (including the object), but got %d", n)
 	}
-	if s.connecting {
+	if s.dialing.Load() {
 		return s.busy(L, false, true)
 	}
 	if s.conn == nil || s.writeClosed {

@@ -149,7 +149,7 @@ func (s *tcp) setKeepalive(L *lua.LState) int {
 	if n > 3 {
 		return s.m.raise(L, "expecting 1 to 3 arguments (including the object), but got %d", n)
 	}
-	if s.connecting {
+	if s.dialing.Load() {
 		return s.busy(L, true, true)
 	}
 	if s.conn == nil || s.readClosed || s.writeClosed {

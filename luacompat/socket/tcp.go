@@ -32,6 +32,8 @@ type tcp struct {
 
 	connecting, reading, writing bool
 	readClosed, writeClosed      bool
+	// Until the name is resolved, a socket that connects has no connection.
+	dialing atomic.Bool
 
 	// Timeouts that the script set; 0 takes the location's.
 	connectLimit, sendLimit time.Duration
@@ -316,6 +318,7 @@ func (s *tcp) dial(L *lua.LState, network, host string, port int, conf *Conf, p 
 		} else if addr, noHost = conf.Address(ctx, host, port); noHost != nil {
 			return
 		}
+		s.dialing.Store(true)
 		ctx, cancel := context.WithTimeout(ctx, conf.Connect)
 		defer cancel()
 		if s.local != nil {
@@ -326,6 +329,7 @@ func (s *tcp) dial(L *lua.LState, network, host string, port int, conf *Conf, p 
 		}
 	})
 	s.connecting = false
+	s.dialing.Store(false)
 	if p != nil && conn == nil {
 		p.release()
 	}
@@ -405,7 +409,7 @@ func (s *tcp) closeSocket(L *lua.LState) int {
 	if n := L.GetTop(); n != 1 {
 		return s.m.raise(L, "expecting 1 argument (including the object) but seen %d", n)
 	}
-	if s.connecting {
+	if s.dialing.Load() {
 		return s.busy(L, true, true)
 	}
 	if s.conn == nil || s.readClosed && s.writeClosed {
@@ -450,7 +454,7 @@ func (s *tcp) reusedTimes(L *lua.LState) int {
 	if n := L.GetTop(); n != 1 {
 		return s.m.raise(L, "expecting 1 argument (including the object), but got %d", n)
 	}
-	if !s.connecting && (s.conn == nil || s.readClosed && s.writeClosed) {
+	if !s.dialing.Load() && (s.conn == nil || s.readClosed && s.writeClosed) {
 		return fail(L, "closed")
 	}
 	L.Push(lua.LNumber(s.reused))
