@@ -93,6 +93,6 @@ func socketConf(t *vm.Task) socket.Conf {
 		Connect: c.SocketConnectTimeout, Send: c.SocketSendTimeout, Read: c.SocketReadTimeout,
 		Keepalive: c.SocketKeepaliveTimeout, PoolSize: c.SocketPoolSize, BufferSize: c.SocketBufferSize,
 		LogErrors: c.SocketLogErrors, VerifyDepth: c.SSLVerifyDepth,
-		TrustedCertificate: c.SSLTrustedCertificate, Resolve: c.Resolve,
+		TrustedCertificate: c.SSLTrustedCertificate, TLS: c.TLS, Resolve: c.Resolve,
 	}
 }

@@ -2,6 +2,7 @@ package luacompat
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"time"
@@ -251,7 +252,9 @@ type LocationConf struct {
 	NeedRequestBody                                            bool
 	UseDefaultType                                             bool
 	SSLVerifyDepth                                             int
-	SSLTrustedCertificate, SSLCertificate, SSLCertificateKey   string
+	SSLTrustedCertificate                                      string
+	// TLS holds lua_ssl_protocols, _ciphers and _certificate; nil: defaults.
+	TLS *tls.Config
 	// Resolve looks a host name up as nginx's resolver would (blocks);
 	// nil: `no resolver defined to resolve "host"`.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)

@@ -239,11 +239,11 @@ func luaSettings() []row {
 		str("lua_ssl_ciphers", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLCiphers }), "DEFAULT"),
 		num("lua_ssl_verify_depth", ctxHSL, inLua(func(l *LuaLoc) *Opt[int] { return &l.SSLVerifyDepth }), 1),
 		confFile("lua_ssl_trusted_certificate", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLTrustedCertificate })),
-		confFile("lua_ssl_crl", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLCRL })),
+		confFile("lua_ssl_crl", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLCRL })).unsupported("revocation lists are not checked for connections of scripts"),
 		confFile("lua_ssl_certificate", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLCertificate })),
 		confFile("lua_ssl_certificate_key", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLCertificateKey })),
-		confFile("lua_ssl_key_log", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLKeyLog })),
-		keyvals("lua_ssl_conf_command", ctxHSL, inLua(func(l *LuaLoc) *Opt[[][2]string] { return &l.SSLConfCommand })),
+		confFile("lua_ssl_key_log", ctxHSL, inLua(func(l *LuaLoc) *Opt[string] { return &l.SSLKeyLog })).unsupported("session keys are not written to files"),
+		keyvals("lua_ssl_conf_command", ctxHSL, inLua(func(l *LuaLoc) *Opt[[][2]string] { return &l.SSLConfCommand })).unsupported("OpenSSL's configuration commands have no counterpart"),
 		checked("lua_upstream_skip_openssl_default_verify", ctxLI, flagArg, checkFlag).unsupported("it is not in the ngx_lua that huidu follows"),
 	}
 }

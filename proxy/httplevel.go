@@ -29,7 +29,9 @@ func (c *compiler) httpLevel() error {
 	}
 	c.rt.httpLoc = loc
 	if c.rt.lua != nil {
-		c.rt.luaDefaults = c.luaConf(c.http.Loc)
+		if c.rt.luaDefaults, err = c.luaConf(c.http.Loc); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -2,11 +2,13 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"strings"
 	"time"
 
 	"huidu/luacompat"
 	"huidu/nginxconf"
+	"huidu/proxy/tlsconf"
 )
 
 // luaRuntime makes the Lua side of the configuration. A configuration without
@@ -123,8 +125,10 @@ func compileLua(c *compiler, loc *location, l *nginxconf.Location) error {
 		return nil
 	}
 	k := l.Loc.Lua
-	loc.lua = c.luaConf(l.Loc)
 	var err error
+	if loc.lua, err = c.luaConf(l.Loc); err != nil {
+		return err
+	}
 	compile := func(code *nginxconf.LuaCode, phase luacompat.Phase) *luacompat.Script {
 		if err != nil {
 			return nil
@@ -177,11 +181,15 @@ type luaConfKey struct {
 }
 
 // luaConf is the Lua part of a location's settings.
-func (c *compiler) luaConf(l *nginxconf.LocConf) *luacompat.LocationConf {
+func (c *compiler) luaConf(l *nginxconf.LocConf) (*luacompat.LocationConf, error) {
 	k := l.Lua
 	key := luaConfKey{k, l.Core.Resolver.V}
 	if got := c.luaConfs[key]; got != nil {
-		return got
+		return got, nil
+	}
+	tlsConf, err := luaTLS(k)
+	if err != nil {
+		return nil, err
 	}
 	conf := &luacompat.LocationConf{
 		SocketConnectTimeout: k.SocketConnectTimeout.V, SocketSendTimeout: k.SocketSendTimeout.V, SocketReadTimeout: k.SocketReadTimeout.V,
@@ -189,13 +197,36 @@ func (c *compiler) luaConf(l *nginxconf.LocConf) *luacompat.LocationConf {
 		SocketLogErrors: k.SocketLogErrors.V, CodeCache: k.CodeCache.V, CheckClientAbort: k.CheckClientAbort.V,
 		HTTP10Buffering: k.HTTP10Buffering.V, TransformUnderscores: k.TransformUnderscores.V, NeedRequestBody: k.NeedRequestBody.V,
 		UseDefaultType: k.UseDefaultType.V, SSLVerifyDepth: k.SSLVerifyDepth.V, SSLTrustedCertificate: k.SSLTrustedCertificate.V,
-		SSLCertificate: k.SSLCertificate.V, SSLCertificateKey: k.SSLCertificateKey.V, Resolve: c.resolverFor(l),
+		TLS: tlsConf, Resolve: c.resolverFor(l),
 	}
 	if c.luaConfs == nil {
 		c.luaConfs = map[luaConfKey]*luacompat.LocationConf{}
 	}
 	c.luaConfs[key] = conf
-	return conf
+	return conf, nil
+}
+
+// luaTLS is what the TLS connections of scripts begin with; nil when nothing
+// but the defaults is asked for.
+func luaTLS(k *nginxconf.LuaLoc) (*tls.Config, error) {
+	if k.SSLProtocols.Pos.File == "" && k.SSLCiphers.Pos.File == "" && k.SSLCertificate.V == "" {
+		return nil, nil
+	}
+	cfg := &tls.Config{}
+	var err error
+	cfg.MinVersion, cfg.MaxVersion, _ = tlsconf.Protocols(k.SSLProtocols.V)
+	if cfg.CipherSuites, err = tlsconf.Ciphers(k.SSLCiphers.V); err != nil {
+		return nil, errAt(k.SSLCiphers.Pos, "%v", err)
+	}
+	if k.SSLCertificate.V == "" {
+		return cfg, nil
+	}
+	pair, err := tlsconf.LoadPair(k.SSLCertificate.V, k.SSLCertificateKey.V, nil)
+	if err != nil {
+		return nil, errAt(k.SSLCertificate.Pos, "%v", err)
+	}
+	cfg.Certificates = []tls.Certificate{*pair}
+	return cfg, nil
 }
 
 // setLuaOp is set_by_lua*.

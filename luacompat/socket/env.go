@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -58,6 +59,8 @@ type Conf struct {
 	VerifyDepth         int
 	// TrustedCertificate is lua_ssl_trusted_certificate's file.
 	TrustedCertificate string
+	// TLS is what a handshake begins with; nil: crypto/tls's defaults.
+	TLS *tls.Config
 	// Resolve looks a host name up (blocks); nil: no resolver is defined.
 	// Errors are texts like `x could not be resolved (3: Host not found)`.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)

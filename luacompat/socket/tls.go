@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -48,7 +49,11 @@ func trustedRoots(file string) (*x509.CertPool, error) {
 //
 // See: https://github.com/openresty/lua-nginx-module#tcpsocksslhandshake
 func (c *Conf) TLSConfig(serverName string, verify bool) (*tls.Config, error) {
-	conf := &tls.Config{ServerName: serverName, InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}
+	conf := &tls.Config{MinVersion: tls.VersionTLS10}
+	if c.TLS != nil {
+		conf = c.TLS.Clone()
+	}
+	conf.ServerName, conf.InsecureSkipVerify = serverName, true
 	if !verify {
 		return conf, nil
 	}
@@ -60,7 +65,7 @@ func (c *Conf) TLSConfig(serverName string, verify bool) (*tls.Config, error) {
 		}
 	}
 	conf.VerifyConnection = func(s tls.ConnectionState) error {
-		return verifyPeer(s, serverName, roots)
+		return verifyPeer(s, serverName, roots, c.VerifyDepth)
 	}
 	return conf, nil
 }
@@ -74,13 +79,14 @@ func (e *verifyError) Error() string { return e.msg }
 
 // verifyPeer checks the chain and the name as ngx_lua does after the
 // handshake.
-func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool) error {
+func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool, depth int) error {
 	inter := x509.NewCertPool()
 	for _, c := range s.PeerCertificates[1:] {
 		inter.AddCert(c)
 	}
 	leaf := s.PeerCertificates[0]
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: inter}); err != nil {
+	chains, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: inter})
+	if err != nil {
 		var expired x509.CertificateInvalidError
 		switch {
 		case errors.As(err, &expired) && expired.Reason == x509.Expired:
@@ -91,6 +97,9 @@ func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool) error 
 			return &verifyError{"19: self-signed certificate in certificate chain"}
 		}
 		return &verifyError{"20: unable to get local issuer certificate"}
+	}
+	if !slices.ContainsFunc(chains, func(c []*x509.Certificate) bool { return len(c)-2 <= depth }) {
+		return &verifyError{"22: certificate chain too long"}
 	}
 	if name != "" && !matchHost(leaf, name) {
 		return &verifyError{hostMismatch}
