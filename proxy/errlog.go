@@ -274,11 +274,7 @@ func (r *Request) logContext(b []byte) []byte {
 		b = append(append(b, ", client: "...), m.clientAddr()...)
 		return append(append(b, ", server: "...), m.conn.listenText()...)
 	}
-	if b[len(b)-1] != '\n' {
-		b = append(b, ", client: "...)
-	} else {
-		b = append(b, ", client: "...)
-	}
+	b = append(b, ", client: "...)
 	b = append(b, m.clientAddr()...)
 	b = append(b, ", server: "...)
 	b = append(b, r.srv.name...)

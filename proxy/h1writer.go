@@ -288,24 +288,7 @@ func (w *h1Writer) send(r *Request, p, tail []byte) rc {
 // writeFile sends part of a file, by the kernel where it can.
 func (w *h1Writer) writeFile(r *Request, f *os.File, off, n int64, fl outFlag) rc {
 	if w.chunked || w.limit.rate > 0 || n <= sendfileMin {
-		buf := fileBuffers.Get().(*[]byte)
-		defer fileBuffers.Put(buf)
-		for n > 0 {
-			k, err := f.ReadAt((*buf)[:min(n, int64(len(*buf)))], off)
-			if k == 0 {
-				r.logf(logCrit, "pread() %q failed: %v", f.Name(), err)
-				return failed
-			}
-			off, n = off+int64(k), n-int64(k)
-			piece := outFlag(0)
-			if n == 0 {
-				piece = fl
-			}
-			if c := w.write(r, (*buf)[:k], piece); c != ok {
-				return c
-			}
-		}
-		return ok
+		return r.readFile(f, off, n, fl, func(p []byte, fl outFlag, _ bool) rc { return w.write(r, p, fl) })
 	}
 	if c := w.send(r, nil, nil); c != ok {
 		return c

@@ -286,28 +286,10 @@ func (st *h2Stream) limited(r *Request, n int) (int, rc) {
 
 // writeFile sends part of a file.
 func (st *h2Stream) writeFile(r *Request, f *os.File, off, n int64, fl outFlag) rc {
-	if n == 0 {
-		return st.write(r, nil, fl)
-	}
-	buf := fileBuffers.Get().(*[]byte)
-	defer fileBuffers.Put(buf)
-	for n > 0 {
-		k, err := f.ReadAt((*buf)[:min(n, int64(len(*buf)))], off)
-		if k == 0 {
-			r.logf(logCrit, "pread() %q failed: %v", f.Name(), err)
-			return failed
-		}
-		off, n = off+int64(k), n-int64(k)
-		piece := outFlag(0)
-		if n == 0 {
-			piece = fl
-		}
-		st.more = n > 0
-		if c := st.write(r, (*buf)[:k], piece); c != ok {
-			return c
-		}
-	}
-	return ok
+	return r.readFile(f, off, n, fl, func(p []byte, fl outFlag, more bool) rc {
+		st.more = more
+		return st.write(r, p, fl)
+	})
 }
 
 // earlyHints sends an informational header.

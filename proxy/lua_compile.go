@@ -11,12 +11,8 @@ import (
 	"huidu/proxy/tlsconf"
 )
 
-// luaRuntime makes the Lua side of the configuration. A configuration without
-// Lua has none.
+// luaRuntime makes the Lua side of a configuration with an http block.
 func (c *compiler) luaRuntime() error {
-	if !usesLua(c.http) {
-		return nil
-	}
 	rt, m := c.rt, &c.http.Lua
 	lrt, err := luacompat.New(luacompat.Options{
 		Workers: max(rt.cfg.Main.WorkerProcesses.V, 1), Prefix: rt.cfg.Prefix,
@@ -46,9 +42,6 @@ func (c *compiler) luaRuntime() error {
 	}
 	return nil
 }
-
-// usesLua reports whether anything in the configuration needs a VM.
-func usesLua(*nginxconf.HTTP) bool { return true }
 
 // luaScripts compiles the http-level scripts and runs init_by_lua.
 func (c *compiler) luaScripts() error {

@@ -142,8 +142,15 @@ func (r *Request) passFile(stage int, f *os.File, off, n int64, fl outFlag) rc {
 	if fs, can := r.stages[stage].(fileStage); can {
 		return fs.filterFile(r, stage+1, f, off, n, fl)
 	}
+	return r.readFile(f, off, n, fl, func(p []byte, fl outFlag, _ bool) rc { return r.passBody(stage, p, fl) })
+}
+
+// readFile reads n bytes of f from off and gives them to emit in pieces, an
+// empty one if there are none. fl goes with the last of them; more tells that
+// others follow.
+func (r *Request) readFile(f *os.File, off, n int64, fl outFlag, emit func(p []byte, fl outFlag, more bool) rc) rc {
 	if n == 0 {
-		return r.passBody(stage, nil, fl)
+		return emit(nil, fl, false)
 	}
 	buf := fileBuffers.Get().(*[]byte)
 	defer fileBuffers.Put(buf)
@@ -158,7 +165,7 @@ func (r *Request) passFile(stage int, f *os.File, off, n int64, fl outFlag) rc {
 		if n == 0 {
 			piece = fl
 		}
-		if c := r.passBody(stage, (*buf)[:k], piece); c != ok {
+		if c := emit((*buf)[:k], piece, n > 0); c != ok {
 			return c
 		}
 	}

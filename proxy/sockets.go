@@ -17,7 +17,7 @@ func (s *socketConf) key() string { return s.network + " " + s.address }
 // the socket is gone from the configuration.
 func (rt *Router) addrFor(key string, nc *netconn.Conn) *addrConf {
 	for _, s := range rt.sockets {
-		if s.network+" "+s.address != key && s.key() != key {
+		if s.key() != key {
 			continue
 		}
 		if len(s.addrs) > 0 {
