@@ -32,8 +32,17 @@ type contestant struct {
 	samples []sample
 }
 
-// compare starts all gateways, drives them in turn, and prints the table.
+// driver loads a URL for some time and measures the gateway meanwhile.
+type driver func(c config, gw *server, url string, d time.Duration) (sample, error)
+
+// compare starts all gateways, drives them in turn with wrk, and prints the
+// table.
 func (b *bench) compare(name string, gateways []gateway, bars []bar) (int, error) {
+	return b.compareDriven(name, gateways, bars, "http", load)
+}
+
+// compareDriven is compare with another scheme and driver.
+func (b *bench) compareDriven(name string, gateways []gateway, bars []bar, scheme string, drive driver) (int, error) {
 	var list []*contestant
 	defer func() {
 		for _, c := range list {
@@ -52,17 +61,17 @@ func (b *bench) compare(name string, gateways []gateway, bars []bar) (int, error
 		if err != nil {
 			return 0, err
 		}
-		list = append(list, &contestant{gateway: g, srv: srv, url: "http://" + addrOf(port) + g.path})
+		list = append(list, &contestant{gateway: g, srv: srv, url: scheme + "://" + addrOf(port) + g.path})
 	}
 	for _, c := range list { // warm up
-		if _, err := load(b.config, c.srv, c.url, time.Second); err != nil {
+		if _, err := drive(b.config, c.srv, c.url, time.Second); err != nil {
 			return 0, err
 		}
 	}
 	for round := 0; round < b.rounds; round++ {
 		for i := range list {
 			c := list[(i+round)%len(list)]
-			s, err := load(b.config, c.srv, c.url, b.duration)
+			s, err := drive(b.config, c.srv, c.url, b.duration)
 			if err != nil {
 				return 0, err
 			}

@@ -8,8 +8,9 @@
 //	go run ./cmd/bench -scenario hup         # reload ten times a second under load
 //	go run ./cmd/bench -scenario idle        # memory per idle connection
 //	go run ./cmd/bench -scenario locations   # 10,000 locations
+//	go run ./cmd/bench -scenario file1k,file1m,gzip,tls,handshake,h2,proxy64k
 //
-// It needs nginx with ngx_lua, redis-server and wrk (see .ci/run), and talks
+// It needs nginx with ngx_lua, redis-server and wrk (see .ci/run), for h2 also h2load, and talks
 // to 127.0.0.1 only.
 package main
 
@@ -31,12 +32,13 @@ type config struct {
 	binary         string
 	only           string
 	check          bool
+	headers        []string // of every request, "Name: value"
 }
 
 func main() {
 	var c config
 	scenario := flag.String("scenario", "article,proxy,hello,static",
-		"comma-separated: article, proxy, hello, static, hup, idle, locations, or all")
+		"comma-separated: "+strings.Join(allScenarios(), ", ")+", or all")
 	flag.IntVar(&c.conns, "c", 64, "connections")
 	flag.IntVar(&c.threads, "t", 1, "wrk threads")
 	flag.DurationVar(&c.duration, "d", 5*time.Second, "time of one turn")
@@ -49,7 +51,7 @@ func main() {
 
 	names := strings.Split(*scenario, ",")
 	if *scenario == "all" {
-		names = []string{"article", "proxy", "hello", "static", "hup", "idle", "locations"}
+		names = allScenarios()
 	}
 	missed, err := runAll(c, names)
 	if err != nil {
@@ -72,7 +74,7 @@ func runAll(c config, names []string) (missed int, err error) {
 	fmt.Printf("%d CPUs, %d connections, %d wrk threads, %d rounds of %v, worker_processes %d\n",
 		runtime.NumCPU(), c.conns, c.threads, c.rounds, c.duration, c.workers)
 	for _, name := range names {
-		run := scenarios[name]
+		run := scenarioOf(name)
 		if run == nil {
 			return missed, fmt.Errorf("no scenario %q", name)
 		}

@@ -2,16 +2,21 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	article "huidu/testdata/huidu"
 )
 
-// scenarios by name; each prints its report and returns how many bars were
-// missed.
-var scenarios = map[string]func(*bench) (int, error){
+// scenarioSets are the scenarios by name, a set a file; each prints its report
+// and returns how many bars were missed.
+var scenarioSets = []map[string]func(*bench) (int, error){gatewayScenarios, httpScenarios}
+
+// gatewayScenarios are what the gateway was made for.
+var gatewayScenarios = map[string]func(*bench) (int, error){
 	"article":   runArticle,
 	"proxy":     runProxy,
 	"hello":     runHello,
@@ -19,6 +24,24 @@ var scenarios = map[string]func(*bench) (int, error){
 	"hup":       runHUP,
 	"idle":      runIdle,
 	"locations": runLocations,
+}
+
+// scenarioOf is the scenario of that name, or nil.
+func scenarioOf(name string) func(*bench) (int, error) {
+	for _, set := range scenarioSets {
+		if run := set[name]; run != nil {
+			return run
+		}
+	}
+	return nil
+}
+
+// allScenarios are the names of all scenarios, set by set.
+func allScenarios() (names []string) {
+	for _, set := range scenarioSets {
+		names = append(names, slices.Sorted(maps.Keys(set))...)
+	}
+	return names
 }
 
 // gateway is one contestant of a scenario.

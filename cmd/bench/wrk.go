@@ -39,8 +39,12 @@ var (
 // load drives url with wrk and returns what it and /proc say.
 func load(c config, gw *server, url string, d time.Duration) (sample, error) {
 	before := gw.cpu()
-	out, err := exec.Command("wrk", "-t", strconv.Itoa(c.threads), "-c", strconv.Itoa(c.conns),
-		"-d", fmt.Sprintf("%ds", max(int(d.Seconds()), 1)), "--latency", url).CombinedOutput()
+	args := []string{"-t", strconv.Itoa(c.threads), "-c", strconv.Itoa(c.conns),
+		"-d", fmt.Sprintf("%ds", max(int(d.Seconds()), 1)), "--latency"}
+	for _, h := range c.headers {
+		args = append(args, "-H", h)
+	}
+	out, err := exec.Command("wrk", append(args, url)...).CombinedOutput()
 	if err != nil {
 		return sample{}, fmt.Errorf("wrk: %w\n%s", err, out)
 	}
