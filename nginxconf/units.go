@@ -71,6 +71,9 @@ func fixed(s string, point int) (int, bool) {
 // See: http://nginx.org/en/docs/syntax.html
 func parseSize(s string) (int64, bool) { return scaled(s, "km") }
 
+// ParseSize reads a size as the configuration gives it: "10m".
+func ParseSize(s string) (int64, bool) { return parseSize(s) }
+
 // parseOffset reads a number with an optional k, m or g.
 func parseOffset(s string) (int64, bool) { return scaled(s, "kmg") }
 

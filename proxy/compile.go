@@ -50,6 +50,8 @@ type compiler struct {
 	luaConfs   map[luaConfKey]*luacompat.LocationConf
 	logs       map[string]*accessLog
 	formats    map[*nginxconf.LogFormat]*logFormat
+
+	sessionZones map[string]*sessionCache
 }
 
 // errAt puts a place behind an error, as nginx does.

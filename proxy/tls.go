@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 
 	"huidu/nginxconf"
@@ -21,6 +22,7 @@ import (
 type tlsConf struct {
 	byServer map[*virtualServer]*serverTLS
 	base     *tls.Config
+	sessions *sessionConf
 }
 
 // serverTLS is one server block's ssl_* compiled.
@@ -36,6 +38,7 @@ type serverTLS struct {
 	reject    bool
 	dynamic   bool // certificates are loaded per handshake
 	scripts   sslScripts
+	id        string // tells its sessions from other servers'
 }
 
 type certName struct {
@@ -52,6 +55,8 @@ type tlsState struct {
 	server *serverTLS
 	verify string // $ssl_client_verify
 	hello  *tls.ClientHelloInfo
+
+	sessionID string // $ssl_session_id
 }
 
 // tlsFor compiles the TLS settings of an address.
@@ -73,7 +78,10 @@ func (c *compiler) tlsFor(a *addrConf) error {
 		st.config = st.config.Clone()
 		st.config.NextProtos = protos
 	}
+	k := a.defaultServer.conf.Srv.SSL
+	a.tls.sessions = c.sessions(k)
 	a.tls.base = a.tls.byServer[a.defaultServer].config.Clone()
+	a.tls.base.SessionTicketsDisabled = !k.SessionTickets.V && a.tls.sessions.cache == nil
 	a.tls.base.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		return h.Context().Value(connKey{}).(*conn).configFor(h)
 	}
@@ -88,7 +96,8 @@ func (c *compiler) serverTLS(s *virtualServer) (*serverTLS, error) {
 	}
 	k := s.conf.Srv.SSL
 	st := &serverTLS{verify: k.VerifyClient.V, depth: k.VerifyDepth.V, reject: k.RejectHandshake.V}
-	cfg := &tls.Config{SessionTicketsDisabled: !k.SessionTickets.V}
+	st.id = strconv.Itoa(len(c.tlsServers))
+	cfg := &tls.Config{}
 	lo, hi, _ := tlsconf.Protocols(k.Protocols.V)
 	cfg.MinVersion, cfg.MaxVersion = lo, hi
 	var err error
@@ -325,7 +334,11 @@ func (c *conn) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
 	if err := c.certScript(); err != nil {
 		return nil, err
 	}
-	return st.config, nil
+	cfg := st.config.Clone()
+	if cfg.SessionTicketsDisabled = c.addr.tls.base.SessionTicketsDisabled; !cfg.SessionTicketsDisabled {
+		c.keepSessions(cfg)
+	}
+	return cfg, nil
 }
 
 var errRejected = errors.New("handshake rejected")

@@ -44,8 +44,8 @@ var tlsVars = map[string]func(t *tlsState) string{
 	"ssl_server_name":    func(t *tlsState) string { return t.cs.ServerName },
 	"ssl_alpn_protocol":  func(t *tlsState) string { return t.cs.NegotiatedProtocol },
 	"ssl_session_reused": func(t *tlsState) string { return pick(t.cs.DidResume, "r", ".") },
-	// Differs: crypto/tls does not tell a session's id.
-	"ssl_session_id":      func(*tlsState) string { return "" },
+	// Differs: crypto/tls does not tell a session's id; it is one of ours.
+	"ssl_session_id":      func(t *tlsState) string { return t.sessionID },
 	"ssl_early_data":      func(*tlsState) string { return "" },
 	"ssl_client_verify":   func(t *tlsState) string { return t.verify },
 	"ssl_client_raw_cert": func(t *tlsState) string { return strings.TrimRight(t.clientPEM(), "\n") },
