@@ -79,6 +79,10 @@ func (r *Request) specialResponse(status rc) rc {
 	}
 	r.body.expect = true
 	r.discardLater()
+	switch status {
+	case 494, statusCertError, statusNoCert, statusToHTTPS:
+		r.errStatus = 400 // nginx's own codes are not shown
+	}
 	return r.sendSpecial(int(status))
 }
 
