@@ -52,6 +52,7 @@ type compiler struct {
 	formats    map[*nginxconf.LogFormat]*logFormat
 
 	sessionZones map[string]*sessionCache
+	ocspZones    map[string]*ocspCache
 }
 
 // errAt puts a place behind an error, as nginx does.

@@ -38,6 +38,8 @@ type serverTLS struct {
 	reject    bool
 	dynamic   bool // certificates are loaded per handshake
 	scripts   sslScripts
+	ocsp      *ocspConf
+	staples   map[*tls.Certificate]*staple
 	id        string // tells its sessions from other servers'
 }
 
@@ -113,13 +115,25 @@ func (c *compiler) serverTLS(s *virtualServer) (*serverTLS, error) {
 	if err = c.clientCAs(st, cfg, k); err != nil {
 		return nil, err
 	}
+	if st.ocsp, err = c.ocsp(s); err != nil {
+		return nil, err
+	}
+	if err = c.stapling(st, s); err != nil {
+		return nil, err
+	}
 	if err = ticketKeys(cfg, k); err != nil {
 		return nil, err
 	}
 	if st.scripts, err = c.sslScripts(s); err != nil {
 		return nil, err
 	}
-	cfg.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) { return st.certificate(c.rt, s, h) }
+	cfg.GetCertificate = func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := st.certificate(c.rt, s, h)
+		if p := st.staples[cert]; p != nil {
+			cert = p.certificate()
+		}
+		return cert, err
+	}
 	st.config = cfg
 	if c.tlsServers == nil {
 		c.tlsServers = map[*virtualServer]*serverTLS{}
@@ -390,6 +404,9 @@ func (c *conn) verifyClient() string {
 		if why := st.crl.Check(chains[0]); why != "" {
 			return "FAILED:" + why
 		}
+	}
+	if st.ocsp != nil {
+		return st.ocsp.check(c, chains[0])
 	}
 	return "SUCCESS"
 }
