@@ -31,6 +31,10 @@ type Options struct {
 	CaptureErrorLog                       int64
 	ErrorLog                              func(level int, msg string)
 	NginxConfigure                        string
+	// ThreadPools are the pools of ngx.run_worker_thread, ThreadVMs bounds
+	// their VMs.
+	ThreadPools map[string]ThreadPool
+	ThreadVMs   int
 	// SetVarDirectives are more directives behind ndk.set_var.
 	SetVarDirectives map[string]func(arg string) (string, error)
 }

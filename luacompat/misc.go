@@ -16,20 +16,9 @@ func (w *Worker) openMisc() {
 	w.registerPlain(w.ngx, []plain{
 		{"get_phase", getPhase},
 		{"get_raw_phase", getRawPhase},
-		{"run_worker_thread", unsupported("ngx.run_worker_thread", "worker threads are not available")},
 	})
-
-	config := w.table()
-	config.RawSetString("subsystem", lua.LString("http"))
-	config.RawSetString("debug", lua.LFalse)
-	config.RawSetString("nginx_version", lua.LNumber(versionNumber(w.rt.opts.Version)))
-	config.RawSetString("ngx_lua_version", lua.LNumber(ngxLuaVersion))
-	w.registerPlain(config, []plain{
-		{"prefix", func(w *Worker, L *lua.LState) int { return pushString(L, w.rt.opts.Prefix) }},
-		{"nginx_configure", func(w *Worker, L *lua.LState) int { return pushString(L, w.rt.opts.NginxConfigure) }},
-	})
-	w.ngx.RawSetString("config", config)
-
+	w.register(w.ngx, []api{{name: "run_worker_thread", phases: inYield | in(PhaseTimer, PhaseSSLClientHello, PhaseSSLCertificate, PhaseSSLSessionFetch), fn: runWorkerThread}})
+	w.openConfig()
 	worker := w.table()
 	w.registerPlain(worker, []plain{
 		{"exiting", func(w *Worker, L *lua.LState) int { return pushBool(L, w.rt.exiting.Load()) }},
@@ -40,6 +29,20 @@ func (w *Worker) openMisc() {
 	})
 	w.ngx.RawSetString("worker", worker)
 	w.openNDK(L)
+}
+
+// openConfig makes ngx.config.
+func (w *Worker) openConfig() {
+	config := w.table()
+	config.RawSetString("subsystem", lua.LString("http"))
+	config.RawSetString("debug", lua.LFalse)
+	config.RawSetString("nginx_version", lua.LNumber(versionNumber(w.rt.opts.Version)))
+	config.RawSetString("ngx_lua_version", lua.LNumber(ngxLuaVersion))
+	w.registerPlain(config, []plain{
+		{"prefix", func(w *Worker, L *lua.LState) int { return pushString(L, w.rt.opts.Prefix) }},
+		{"nginx_configure", func(w *Worker, L *lua.LState) int { return pushString(L, w.rt.opts.NginxConfigure) }},
+	})
+	w.ngx.RawSetString("config", config)
 }
 
 // getPhase is ngx.get_phase.

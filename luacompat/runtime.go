@@ -30,6 +30,8 @@ type Runtime struct {
 	files map[string]*loadedFile
 	ring  logRing
 	hub   *link.Hub
+
+	threads *threadPools
 }
 
 // New makes the VMs of a configuration. init_by_lua has not run yet.
@@ -55,9 +57,13 @@ func New(o Options) (*Runtime, error) {
 	if o.RegexCacheMaxEntries == 0 {
 		o.RegexCacheMaxEntries = 1024
 	}
+	if o.ThreadVMs == 0 {
+		o.ThreadVMs = defaultThreadVMs
+	}
 	rt := &Runtime{opts: o, started: o.Now(), files: map[string]*loadedFile{}}
 	rt.ring.filter = logDebug
 	rt.hub = rt.newHub()
+	rt.threads = newThreadPools(o.ThreadPools)
 	rt.ctx, rt.cancel = context.WithCancel(context.Background())
 	for i := range o.Workers {
 		w, err := rt.newWorker(i)

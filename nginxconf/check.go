@@ -78,6 +78,7 @@ func (b *build) oneOfWords(n *Node, words ...string) error {
 
 func checkThreadPool(b *build, n *Node) error {
 	threads := false
+	p := ThreadPool{MaxQueue: 65536}
 	for _, a := range n.Args[1:] {
 		key, val, _ := strings.Cut(a, "=")
 		v, ok := atoi(val)
@@ -86,11 +87,12 @@ func checkThreadPool(b *build, n *Node) error {
 			if !ok || v == 0 {
 				return b.emerg(`invalid threads value "%s"`, a)
 			}
-			threads = true
+			threads, p.Threads = true, v
 		case key == "max_queue":
 			if !ok {
 				return b.emerg(`invalid max_queue value "%s"`, a)
 			}
+			p.MaxQueue = v
 		default:
 			return b.emerg(`invalid parameter "%s"`, a)
 		}
@@ -98,5 +100,9 @@ func checkThreadPool(b *build, n *Node) error {
 	if !threads {
 		return b.emerg(`"%s" must have "threads" parameter`, n.Args[0])
 	}
+	if b.conf.Main.ThreadPools == nil {
+		b.conf.Main.ThreadPools = map[string]ThreadPool{}
+	}
+	b.conf.Main.ThreadPools[n.Args[0]] = p
 	return nil
 }

@@ -77,10 +77,12 @@ type SourceFile struct {
 
 // Main holds the directives of the main context.
 type Main struct {
-	Daemon                Opt[bool]
-	MasterProcess         Opt[bool]
-	User                  Opt[string]
-	Group                 Opt[string]
+	Daemon        Opt[bool]
+	MasterProcess Opt[bool]
+	User          Opt[string]
+	Group         Opt[string]
+	// ThreadPools are the pools of ngx.run_worker_thread.
+	ThreadPools           map[string]ThreadPool
 	WorkerProcesses       Opt[int] // "auto" is resolved to the number of CPUs
 	WorkerRlimitNofile    Opt[int]
 	WorkerShutdownTimeout Opt[time.Duration]
@@ -488,3 +490,8 @@ type Resolver struct {
 	Local      bool // "local=on": /etc/resolv.conf
 	Pos        Pos
 }
+
+// ThreadPool is a thread_pool.
+//
+// See: https://nginx.org/en/docs/ngx_core_module.html#thread_pool
+type ThreadPool struct{ Threads, MaxQueue int }

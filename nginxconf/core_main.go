@@ -60,7 +60,7 @@ func mainRows() []row {
 		singleRow("worker_cpu_affinity", CtxMain, oneMore, nil).ignored(noWorkers),
 		singleRow("worker_priority", CtxMain, take1, checkPriority).ignored(noWorkers),
 		singleRow("worker_rlimit_core", CtxMain, take1, checkOffset).ignored(noWorkers),
-		singleRow("thread_pool", CtxMain, take23, checkThreadPool).ignored(noWorkers).in("ngx_thread_pool"),
+		singleRow("thread_pool", CtxMain, take23, checkThreadPool).in("ngx_thread_pool"),
 		singleRow("pcre_jit", CtxMain, flagArg, checkFlag).ignored("regular expressions are run by a PCRE in Go").in("ngx_regex"),
 		singleRow("ssl_engine", CtxMain, take1, nil).ignored("TLS is Go's own").in("ngx_event_openssl"),
 		singleRow("ssl_object_cache_inheritable", CtxMain, flagArg, checkFlag).ignored("TLS is Go's own").in("ngx_event_openssl_cache"),

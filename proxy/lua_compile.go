@@ -14,7 +14,12 @@ import (
 // luaRuntime makes the Lua side of a configuration with an http block.
 func (c *compiler) luaRuntime() error {
 	rt, m := c.rt, &c.http.Lua
+	pools := make(map[string]luacompat.ThreadPool, len(rt.cfg.Main.ThreadPools))
+	for name, p := range rt.cfg.Main.ThreadPools {
+		pools[name] = luacompat.ThreadPool(p)
+	}
 	lrt, err := luacompat.New(luacompat.Options{
+		ThreadPools: pools, ThreadVMs: m.WorkerThreadVMPoolSize.V,
 		Workers: max(rt.cfg.Main.WorkerProcesses.V, 1), Prefix: rt.cfg.Prefix,
 		PackagePath: m.PackagePath.V, PackageCPath: m.PackageCPath.V,
 		Dicts: rt.opts.dicts, Log: func(level int, msg string) { rt.logf(nginxconf.LogLevel(level), "%s", msg) },
