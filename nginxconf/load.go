@@ -37,6 +37,9 @@ type Options struct {
 	LookupHost func(host string) ([]string, error)
 	// Hostname is $hostname in server_name. "" asks the system.
 	Hostname string
+	// ReadTree, when it takes a file, parses it in place of nginx's syntax;
+	// taken is false for files in that syntax.
+	ReadTree func(name string, data []byte) (nodes []*Node, taken bool, problem *Diagnostic)
 	// CPUs is what worker_processes auto means. 0 asks the system.
 	CPUs int
 }

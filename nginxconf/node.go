@@ -11,6 +11,7 @@ type Node struct {
 	Block  bool
 	Lua    string // the body of a *_by_lua_block, verbatim
 	IsLua  bool
+	Note   string // what a translation should say about it
 
 	words  []word    // places of name and arguments, for hints
 	last   int       // line of the block's "}"

@@ -91,6 +91,15 @@ func (b *build) read(name string) (*source, error) {
 		b.dumped[name] = true
 		b.conf.Files = append(b.conf.Files, SourceFile{name, data})
 	}
+	if b.opt.ReadTree != nil {
+		nodes, taken, problem := b.opt.ReadTree(name, data)
+		if problem != nil {
+			return nil, &confErr{*problem}
+		}
+		if taken {
+			return &source{name: name, kids: nodes}, nil
+		}
+	}
 	return parse(name, string(data), b.opt.Strict, false)
 }
 

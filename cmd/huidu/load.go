@@ -5,6 +5,7 @@ import (
 
 	"huidu/luacompat/pcre"
 	"huidu/nginxconf"
+	"huidu/nginxconf/native"
 	"huidu/proxy"
 )
 
@@ -49,6 +50,7 @@ func (s *site) load() (*nginxconf.Config, nginxconf.Diagnostics) {
 		MapListen:    s.maps.Listen,
 		MapAddr:      s.maps.Addr,
 		CompileRegex: compileRegex,
+		ReadTree:     native.ReadTree,
 	})
 }
 
