@@ -172,6 +172,16 @@ func TestRoundTripArticle(t *testing.T) {
 	}
 }
 
+// TestRoundTripLogFormat: a format stays before the logs that use it, and Lua
+// keeps its lines.
+func TestRoundTripLogFormat(t *testing.T) {
+	const conf = "events {}\nhttp {\naccess_log logs/a.log;\nlog_format st $status;\naccess_log logs/b.log st;\n" +
+		"server { location / { content_by_lua_block {\n\n   ngx.say(1)\n\n  if x then\n\tngx.say(2) end\n} } }\n}\n"
+	if !roundTrip(t, nginxconf.MapFiles{"/c/nginx.conf": conf}, false) {
+		t.Error("refused")
+	}
+}
+
 func TestReadErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"htttp: {}\n":                              `unknown key "htttp", did you mean "http"? in h.yaml:1:1`,

@@ -21,7 +21,7 @@ func writeNginx(sb *strings.Builder, nodes []*nginxconf.Node, indent string) {
 		}
 		switch {
 		case n.IsLua:
-			sb.WriteString(" {\n" + n.Lua + "\n" + indent + "}\n")
+			sb.WriteString(" { " + n.Lua + "\n" + indent + "}\n")
 		case n.Block:
 			sb.WriteString(" {\n")
 			writeNginx(sb, n.Kids, indent+"    ")

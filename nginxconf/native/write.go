@@ -1,8 +1,10 @@
 package native
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -90,6 +92,10 @@ func (w *writer) body(nodes []*nginxconf.Node, indent int, raw bool) {
 		}
 		at[k].nodes = append(at[k].nodes, n)
 	}
+	// access_log refuses a format that comes later.
+	slices.SortStableFunc(groups, func(a, b *group) int {
+		return cmp.Compare(rank(a.key), rank(b.key))
+	})
 	for _, g := range groups {
 		if g.key == "steps" {
 			w.line(indent, "steps:")
@@ -98,6 +104,13 @@ func (w *writer) body(nodes []*nginxconf.Node, indent int, raw bool) {
 		}
 		w.group(g, indent, raw)
 	}
+}
+
+func rank(key string) int {
+	if key == "log_format" {
+		return 0
+	}
+	return 1
 }
 
 // list writes each directive as a list's item with one key.
@@ -228,10 +241,10 @@ func (w *writer) scalar(s string) string {
 	return sb.String()
 }
 
-// literal writes Lua as a literal block; white space around it is left out.
+// literal writes Lua as a literal block.
 func (w *writer) literal(lua string, indent int) string {
 	text := TrimLua(lua)
-	if text == "" || strings.ContainsAny(text, "\t\r") && strings.Contains(text, "\r") {
+	if text == "" || strings.Contains(text, "\r") {
 		return w.scalar(text)
 	}
 	for _, r := range text {
@@ -240,12 +253,17 @@ func (w *writer) literal(lua string, indent int) string {
 		}
 	}
 	pad := strings.Repeat("  ", indent)
-	return "|-\n" + pad + strings.ReplaceAll(text, "\n", "\n"+pad)
+	code := strings.TrimLeft(text, "\n")
+	return "|-\n" + text[:len(text)-len(code)] + pad + strings.ReplaceAll(code, "\n", "\n"+pad)
 }
 
-// TrimLua takes the white space around a Lua block away: Lua's meaning does
-// not depend on it.
-func TrimLua(s string) string { return strings.Trim(s, " \t\r\n") }
+// TrimLua takes away the white space around a Lua block, which Lua's meaning
+// does not depend on. Line ends before the code stay: lines count from them.
+func TrimLua(s string) string {
+	s = strings.TrimRight(s, " \t\r\n")
+	code := strings.TrimLeft(s, " \t\r\n")
+	return strings.Repeat("\n", strings.Count(s[:len(s)-len(code)], "\n")) + code
+}
 
 // quoteWords writes words as nginx.conf has them.
 func quoteWords(words []string) string {

@@ -7,6 +7,7 @@ import (
 
 	"huidu/luacompat/pcre"
 	"huidu/nginxconf"
+	"huidu/nginxconf/native"
 	"huidu/proxy"
 	article "huidu/testdata/huidu"
 )
@@ -17,6 +18,7 @@ type huiduEngine struct {
 	srv  *proxy.Server
 	opts nginxconf.Options
 	file string
+	yaml bool // serve the translation to huidu.yaml
 }
 
 func newHuidu() engine { return &huiduEngine{} }
@@ -69,6 +71,54 @@ func (h *huiduEngine) load(w *world) (*nginxconf.Config, error) {
 	for _, d := range diags {
 		w.t.Logf("huidu: %s", d)
 	}
+	if cfg == nil {
+		return nil, diags.Err()
+	}
+	if h.yaml {
+		return h.translated(w)
+	}
+	return cfg, nil
+}
+
+// overlaid is the file system with another text in one file. The translation
+// keeps nginx.conf's name, which cases expect in messages.
+type overlaid struct {
+	nginxconf.OSFiles
+	name string
+	data []byte
+}
+
+// ReadFile implements nginxconf.Files.
+func (o overlaid) ReadFile(name string) ([]byte, error) {
+	if name == o.name {
+		return o.data, nil
+	}
+	return o.OSFiles.ReadFile(name)
+}
+
+// translated loads the configuration by way of huidu.yaml.
+func (h *huiduEngine) translated(w *world) (*nginxconf.Config, error) {
+	tree, err := nginxconf.Tree(nginxconf.OSFiles{}, h.file, h.opts)
+	if err != nil {
+		return nil, err
+	}
+	text, err := native.Write(tree)
+	if err != nil {
+		return nil, err
+	}
+	w.t.Logf("huidu.yaml:\n%s", text)
+	opts := h.opts
+	opts.ReadTree = func(name string, data []byte) ([]*nginxconf.Node, bool, *nginxconf.Diagnostic) {
+		if name != h.file {
+			return nil, false, nil
+		}
+		nodes, err := native.Read(name, data)
+		if err != nil {
+			return nil, true, &nginxconf.Diagnostic{Severity: nginxconf.Emerg, Message: err.Error()}
+		}
+		return nodes, true, nil
+	}
+	cfg, diags := nginxconf.Load(overlaid{name: h.file, data: text}, h.file, opts)
 	if cfg == nil {
 		return nil, diags.Err()
 	}

@@ -31,6 +31,12 @@ func Run(t *testing.T, dir string) {
 				t.Parallel()
 				runCase(t, c, newHuidu())
 			})
+			if yamlSample[c.Name] || os.Getenv("HUIDU_YAML") == "1" {
+				t.Run("yaml", func(t *testing.T) {
+					t.Parallel()
+					runCase(t, c, &huiduEngine{yaml: true})
+				})
+			}
 			t.Run("nginx", func(t *testing.T) {
 				if c.HuiduOnly != "" {
 					t.Skip("huidu only: " + c.HuiduOnly)
@@ -42,6 +48,11 @@ func Run(t *testing.T, dir string) {
 		})
 	}
 }
+
+// yamlSample are the cases that are always served from their translation to
+// huidu.yaml too; HUIDU_YAML=1 does so with all of them.
+var yamlSample = map[string]bool{"article_story": true, "captures": true, "echo_commands": true, "lua_phases": true,
+	"map_once": true, "set_misc": true, "more_headers": true, "access_rules": true}
 
 // engine is a server under test.
 type engine interface {
