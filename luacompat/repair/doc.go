@@ -12,4 +12,7 @@
 // The parser also notes, for every instruction that can fail, what its operands
 // are called in the source. The notes travel in FunctionProto.DbgCalls, so that a
 // run time error can say "attempt to index local 'x' (a nil value)" (notes.go).
+//
+// Programs that read scripts instead of running them (lint, lift) use Parse: the
+// same grammar and errors, the AST as written, and a place for every node.
 package repair

@@ -28,7 +28,9 @@ const unaryPriority = 8
 
 func (p *parser) binary(limit int) ast.Expr {
 	p.enter()
+	at := p.lx.tok.pos
 	e := p.unary()
+	p.place(e, at)
 	for {
 		op := p.lx.tok.kind
 		pr, ok := priority[op]
@@ -38,6 +40,7 @@ func (p *parser) binary(limit int) ast.Expr {
 		p.lx.next()
 		r := p.binary(pr[1])
 		e = p.binop(op, e, r)
+		p.place(e, at)
 	}
 	p.leave()
 	return e
@@ -134,7 +137,7 @@ func numberText(v float64) string {
 
 // suffixed parses a prefix expression with its fields, indices and calls.
 func (p *parser) suffixed() ast.Expr {
-	line := p.lx.line
+	line, at := p.lx.line, p.lx.tok.pos
 	var e ast.Expr
 	switch {
 	case p.lx.tok.kind == '(':
@@ -148,6 +151,7 @@ func (p *parser) suffixed() ast.Expr {
 		p.fail("unexpected symbol")
 	}
 	for {
+		p.place(e, at)
 		switch p.lx.tok.kind {
 		case '.':
 			p.lx.next()
@@ -163,15 +167,15 @@ func (p *parser) suffixed() ast.Expr {
 			p.lx.next()
 			m := p.name()
 			c := &ast.FuncCallExpr{Receiver: e, Method: m}
-			at := p.lx.line
+			open := p.lx.line
 			c.Args = p.args(line)
-			p.mark(c, at, "m"+m+"\x00"+p.describe(e))
+			p.mark(c, open, "m"+m+"\x00"+p.describe(e))
 			e = c
 		case '(', tString, '{':
 			c := &ast.FuncCallExpr{Func: e}
-			at := p.lx.line
+			open := p.lx.line
 			c.Args = p.args(line)
-			p.mark(c, at, "c"+p.describe(e))
+			p.mark(c, open, "c"+p.describe(e))
 			e = c
 		default:
 			return e
@@ -233,10 +237,13 @@ func (p *parser) args(line int) []ast.Expr {
 	case tString:
 		e := &ast.StringExpr{Value: t.text}
 		p.mark(e, p.lx.line, "")
+		p.place(e, t.pos)
 		p.lx.next()
 		return []ast.Expr{e}
 	case '{':
-		return []ast.Expr{p.table()}
+		e := p.table()
+		p.place(e, t.pos)
+		return []ast.Expr{e}
 	case '(':
 		open := p.lx.line
 		if open != p.lx.last {
@@ -283,6 +290,9 @@ func (p *parser) table() ast.Expr {
 	}
 	p.match('}', '{', line)
 	p.mark(e, line, "")
+	if p.plain != nil {
+		return e
+	}
 	if len(e.Fields) > maxDataFields && pure(e) {
 		return p.splitTable(e, line)
 	}

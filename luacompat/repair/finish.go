@@ -15,7 +15,7 @@ const lineMask = 1<<32 - 1
 // they must not belong to one VM. Errors are *SyntaxError.
 func Compile(src, chunkname string, helpers map[string]*lua.LFunction) (*lua.FunctionProto, error) {
 	shown := ShortSource(chunkname)
-	chunk, p, err := parse(src, shown)
+	chunk, p, err := parse(src, shown, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzCompile: whatever the source, Compile returns a prototype or a SyntaxError
-// with a position, and never panics.
+// with a position, and never panics; Parse refuses what the parser refuses.
 func FuzzCompile(f *testing.F) {
 	lua.CompatVarArg = false
 	for _, name := range []string{"assignment", "closures", "syntax", "errors", "strings"} {
@@ -26,6 +26,17 @@ func FuzzCompile(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src string) {
 		p, err := Compile(src, "=f", nil)
+		c, perr := Parse(src, "=f")
+		if err == nil && perr != nil {
+			t.Errorf("compiles, but: %v", perr)
+		}
+		if c != nil {
+			for n := range c.places {
+				if line, col := c.Pos(n); line < 1 || col < 1 {
+					t.Errorf("a node at %d:%d", line, col)
+				}
+			}
+		}
 		if err == nil {
 			if !Compiled(p) || len(p.Code) != len(p.DbgSourcePositions) {
 				t.Error("a prototype without notes")

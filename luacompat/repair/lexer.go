@@ -61,6 +61,7 @@ type SyntaxError struct {
 	Chunk string // as it is shown
 	Line  int
 	Msg   string // with "near"
+	Col   int    // of the token where it was noticed, from 1
 }
 
 // Error is "chunk:line: message".
@@ -72,12 +73,14 @@ type token struct {
 	num  float64 // of tNumber
 	raw  string  // what an error message shows
 	line int     // line of the lexer after the token
+	pos  int     // where it starts in the source
 }
 
 type lexer struct {
 	src   string
 	pos   int
 	line  int
+	start int    // of the token being scanned
 	chunk string // shown name
 	ahead token
 	hasAh bool
@@ -105,11 +108,13 @@ func (lx *lexer) next() {
 		return
 	}
 	lx.tok = lx.scan()
+	lx.tok.pos = lx.start
 }
 
 func (lx *lexer) lookahead() int {
 	if !lx.hasAh {
 		lx.ahead, lx.hasAh = lx.scan(), true
+		lx.ahead.pos = lx.start
 	}
 	return lx.ahead.kind
 }
@@ -119,7 +124,7 @@ func (lx *lexer) fail(near, msg string) {
 	if near != "" {
 		msg += " near '" + near + "'"
 	}
-	panic(&SyntaxError{Chunk: lx.chunk, Line: lx.line, Msg: msg})
+	panic(&SyntaxError{Chunk: lx.chunk, Line: lx.line, Msg: msg, Col: column(lx.src, min(lx.start, len(lx.src)))})
 }
 
 // near is how the current token is shown.
@@ -148,6 +153,7 @@ func (lx *lexer) scan() token {
 	for lx.pos < len(src) {
 		c := src[lx.pos]
 		start := lx.pos
+		lx.start = start
 		switch {
 		case c == '\n' || c == '\r':
 			lx.newline()
@@ -224,6 +230,7 @@ func (lx *lexer) scan() token {
 			return lx.char(1)
 		}
 	}
+	lx.start = lx.pos
 	return token{kind: tEOF, line: lx.line}
 }
 

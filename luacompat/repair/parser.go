@@ -20,12 +20,14 @@ type parser struct {
 	parens map[ast.Expr]bool          // in parentheses, so no target of an assignment
 	chains map[*ast.FuncCallExpr]bool // concatenations that may grow to the left
 	closes map[int]int                // note of a goto → locals that stay open
+	plain  *Chunk                     // the AST is to be as written: see Parse
 }
 
 // parse reads a chunk. The lines of its nodes carry note numbers: see mark.
-func parse(src, shown string) (chunk []ast.Stmt, p *parser, err error) {
+func parse(src, shown string, plain *Chunk) (chunk []ast.Stmt, p *parser, err error) {
 	p = &parser{
 		lx:     newLexer(src, shown),
+		plain:  plain,
 		kinds:  map[*ast.IdentExpr]byte{},
 		notes:  []string{""},
 		ids:    map[string]int{},
@@ -59,7 +61,7 @@ func (p *parser) mark(n ast.PositionHolder, line int, note string) {
 }
 
 func (p *parser) note(s string) int {
-	if s == "" {
+	if s == "" || p.plain != nil {
 		return 0
 	}
 	id, ok := p.ids[s]
@@ -137,7 +139,11 @@ func (p *parser) chunk() []ast.Stmt {
 	var out []ast.Stmt
 	for !blockEnd(p.lx.tok.kind) {
 		var last bool
+		at, n := p.lx.tok.pos, len(out)
 		out, last = p.statement(out)
+		for _, s := range out[n:] {
+			p.place(s, at)
+		}
 		p.accept(';')
 		if last {
 			break
@@ -212,8 +218,9 @@ func (p *parser) ifStmt(line int) ast.Stmt {
 	switch p.lx.tok.kind {
 	case tElseif:
 		p.enter()
-		at := p.lx.line
+		at, pos := p.lx.line, p.lx.tok.pos
 		s.Else = []ast.Stmt{p.elseif(at, line)}
+		p.place(s.Else[0], pos)
 		p.leave()
 		p.span(s, line)
 		return s
@@ -241,6 +248,7 @@ func (p *parser) elseif(line, first int) ast.Stmt {
 		}
 		line = p.lx.line
 		n := &ast.IfStmt{}
+		p.place(n, p.lx.tok.pos)
 		s.Else = []ast.Stmt{n}
 		s = n
 	}
@@ -296,7 +304,7 @@ func (p *parser) breakStmt(line int) ast.Stmt {
 		p.lx.line = line
 		p.lx.fail("", "no loop to break")
 	}
-	if !crosses {
+	if !crosses || p.plain != nil {
 		s := &ast.BreakStmt{}
 		p.span(s, line)
 		return s
@@ -317,6 +325,11 @@ func (p *parser) breakStmt(line int) ast.Stmt {
 // jumpTo makes a goto whose CLOSE instruction finish corrects to level.
 func (p *parser) jumpTo(unique string, line, level int) *ast.GotoStmt {
 	s := &ast.GotoStmt{Label: unique}
+	if p.plain != nil {
+		p.notes = append(p.notes, "")
+		p.span(s, line)
+		return s
+	}
 	id := len(p.notes)
 	p.notes = append(p.notes, "")
 	p.closes[id] = level

@@ -26,6 +26,11 @@ func (p *parser) helper(name string, line int) ast.Expr {
 // several targets at once, and logical expressions and truncated calls straight
 // into an existing local.
 func (p *parser) assign(targets, exprs []ast.Expr, line int) ast.Stmt {
+	if p.plain != nil {
+		s := &ast.AssignStmt{Lhs: targets, Rhs: exprs}
+		p.span(s, line)
+		return s
+	}
 	if len(targets) == 1 && len(exprs) == 1 {
 		t, e := targets[0], exprs[0]
 		if del := p.delete(t, e, line); del != nil {
@@ -144,6 +149,11 @@ const maxConcat = 40
 // concat turns a .. b into a call of a hidden function: the operator would print
 // numbers as Go does. l is one operand, r may be a chain already.
 func (p *parser) concat(l, r ast.Expr, line int) ast.Expr {
+	if p.plain != nil {
+		e := &ast.StringConcatOpExpr{Lhs: l, Rhs: r}
+		p.mark(e, line, "")
+		return e
+	}
 	if a, ok := constant(l); ok {
 		if b, ok := constant(r); ok {
 			e := &ast.StringExpr{Value: a + b}

@@ -40,6 +40,9 @@ func (p *parser) numericFor(name string, line int) []ast.Stmt {
 // forNumber makes a loop bound a number: LuaJIT converts strings here, and has
 // its own words for what is no number.
 func (p *parser) forNumber(e ast.Expr, what string) ast.Expr {
+	if p.plain != nil {
+		return e
+	}
 	switch e.(type) {
 	case *ast.NumberExpr, *ast.UnaryLenOpExpr, *ast.ArithmeticOpExpr:
 		return e
@@ -64,7 +67,7 @@ func (p *parser) genericFor(name string, line int) []ast.Stmt {
 	// gopher-lua fills generator, state and control only from a single call.
 	var pre ast.Stmt
 	s.Exprs = exprs
-	if call, ok := exprs[0].(*ast.FuncCallExpr); !ok || call.AdjustRet || len(exprs) > 1 {
+	if call, ok := exprs[0].(*ast.FuncCallExpr); p.plain == nil && (!ok || call.AdjustRet || len(exprs) > 1) {
 		names := []string{"(for f)", "(for s)", "(for c)"}
 		l := &ast.LocalAssignStmt{Names: names, Exprs: exprs}
 		p.mark(l, at, "")
@@ -100,27 +103,37 @@ func (p *parser) genericFor(name string, line int) []ast.Stmt {
 func (p *parser) functionStmt(line int) ast.Stmt {
 	p.lx.next()
 	at := p.lx.line
+	pos := p.lx.tok.pos
 	var target ast.Expr = p.ident(p.name(), at)
+	p.place(target, pos)
 	self := false
 	for p.lx.tok.kind == '.' {
 		p.lx.next()
 		target = p.field(target, p.name(), p.lx.last)
+		p.place(target, pos)
 	}
 	if p.accept(':') {
 		target = p.field(target, p.name(), p.lx.last)
+		p.place(target, pos)
 		self = true
 	}
 	f := p.body(self, line)
+	p.place(f, pos)
 	s := &ast.AssignStmt{Lhs: []ast.Expr{target}, Rhs: []ast.Expr{f}}
 	p.span(s, line)
 	return s
 }
 
 func (p *parser) localFunction(line int) ast.Stmt {
+	pos := p.lx.tok.pos
 	name := p.name()
 	p.declare(name)
 	f := p.body(false, line)
+	p.place(f, pos)
 	s := &ast.LocalAssignStmt{Names: []string{name}, Exprs: []ast.Expr{f}}
+	if p.plain != nil {
+		p.plain.functions[s] = true
+	}
 	p.span(s, line)
 	return s
 }
@@ -135,7 +148,7 @@ func (p *parser) localStmt(line int) ast.Stmt {
 		s.Exprs = p.exprList()
 	}
 	p.declare(names...)
-	if len(names) == 1 && len(s.Exprs) == 1 {
+	if len(names) == 1 && len(s.Exprs) == 1 && p.plain == nil {
 		if _, ok := s.Exprs[0].(*ast.FunctionExpr); ok {
 			// A second expression keeps gopher-lua from taking this for a
 			// local function, whose name its body would see.
