@@ -31,6 +31,9 @@ type Options struct {
 	CaptureErrorLog                       int64
 	ErrorLog                              func(level int, msg string)
 	NginxConfigure                        string
+	// Exit is what os.exit calls, where the process is there for one program;
+	// nil: os.exit raises an error.
+	Exit func(code int)
 	// ThreadPools are the pools of ngx.run_worker_thread, ThreadVMs bounds
 	// their VMs.
 	ThreadPools map[string]ThreadPool

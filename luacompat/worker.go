@@ -36,6 +36,7 @@ func (rt *Runtime) newWorker(id int) (*Worker, error) {
 		PackagePath:  rt.packagePath(rt.opts.PackagePath, defaultPackagePath),
 		PackageCPath: rt.packagePath(rt.opts.PackageCPath, defaultPackageCPath),
 		Logf:         w.warn,
+		Exit:         rt.opts.Exit,
 	})
 	if err != nil {
 		return nil, err

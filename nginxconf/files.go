@@ -35,6 +35,20 @@ func (OSFiles) ReadDir(name string) ([]string, error) {
 	return f.Readdirnames(-1)
 }
 
+// Overlay is other files with some texts in memory before them.
+type Overlay struct {
+	Files
+	Texts map[string]string // by full path
+}
+
+// ReadFile implements Files.
+func (o Overlay) ReadFile(name string) ([]byte, error) {
+	if text, ok := o.Texts[path.Clean(name)]; ok {
+		return []byte(text), nil
+	}
+	return o.Files.ReadFile(name)
+}
+
 // MapFiles is a set of files in memory, by full path. It is what tests and
 // archives use.
 type MapFiles map[string]string

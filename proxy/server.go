@@ -27,6 +27,7 @@ type Options struct {
 	MapAddr      func(string) string // --map-addr, for what scripts dial
 	MapPath      func(string) string // --map-path, for what scripts open
 	Configure    string              // ngx.config.nginx_configure()
+	LuaExit      func(code int)      // what os.exit calls; nil: it raises an error
 
 	logs  *logFiles
 	dicts *luacompat.SharedDicts

@@ -3,7 +3,8 @@
 //
 // Without a sub-command it takes nginx's own options with nginx's meanings,
 // exit codes and messages; messages keep the prefix "nginx:" because scripts
-// and test suites look for it. Sub-commands (demo, gray) are huidu's own.
+// and test suites look for it. Sub-commands (demo, gray, lua, …) are huidu's
+// own.
 //
 // The way of a start:
 //

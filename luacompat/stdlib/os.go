@@ -14,13 +14,13 @@ import (
 // openOS registers the os library.
 //
 // See: https://www.lua.org/manual/5.1/manual.html#5.8
-func openOS(L *lua.LState) {
+func openOS(L *lua.LState, exit func(code int)) {
 	Register(L, "os", Table(L, []Func{
 		{"clock", osClock},
 		{"date", osDate},
 		{"difftime", osDifftime},
 		{"execute", osExecute},
-		{"exit", osExit},
+		{"exit", func(L *lua.LState) int { return osExit(L, exit) }},
 		{"getenv", osGetenv},
 		{"remove", osRemove},
 		{"rename", osRename},
@@ -216,11 +216,25 @@ func osExecute(L *lua.LState) int {
 	return 1
 }
 
-// osExit would end a process that serves others, so it only raises an error.
+// osExit ends a process that is there for one program. One that serves others
+// goes on: it only raises an error.
 //
 // Differs: LuaJIT exits, which takes an nginx worker down.
-func osExit(L *lua.LState) int {
-	L.RaiseError("os.exit is not available in the gateway")
+func osExit(L *lua.LState, exit func(code int)) int {
+	if exit == nil {
+		L.RaiseError("os.exit is not available in the gateway")
+	}
+	code := 0
+	switch v := L.Get(1).(type) {
+	case *lua.LNilType:
+	case lua.LBool:
+		if !v {
+			code = 1
+		}
+	default:
+		code = Int(L, 1)
+	}
+	exit(code)
 	return 0
 }
 

@@ -7,6 +7,8 @@ import (
 // Options says what the libraries cannot know by themselves.
 type Options struct {
 	PackagePath, PackageCPath string
+	// Exit is os.exit's end of the process; nil: os.exit raises an error.
+	Exit func(code int)
 }
 
 // Func is a row of a library's table.
@@ -39,7 +41,7 @@ func Open(L *lua.LState, o Options) {
 	openTable(L)
 	openMath(L)
 	openBit(L)
-	openOS(L)
+	openOS(L, o.Exit)
 	openIO(L)
 	openJIT(L)
 	openBuffer(L)

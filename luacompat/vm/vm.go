@@ -31,6 +31,8 @@ type Options struct {
 	// costs 9 to 39 % in hot loops, so it is off by default: without it a
 	// cancelled task ends at its next Block.
 	Budget bool
+	// Exit is what os.exit calls; nil: os.exit raises an error.
+	Exit func(code int)
 	// MaxIdleThreads bounds the pool of idle Lua threads; 0 means 256.
 	MaxIdleThreads int
 }
@@ -159,7 +161,7 @@ func (v *VM) open() error {
 	if cpath == "" {
 		cpath = defaultCPath
 	}
-	stdlib.Open(L, stdlib.Options{PackagePath: path, PackageCPath: cpath})
+	stdlib.Open(L, stdlib.Options{PackagePath: path, PackageCPath: cpath, Exit: v.opts.Exit})
 	v.openBase()
 	v.openCoroutine()
 	v.openDebug()
