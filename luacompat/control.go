@@ -25,6 +25,7 @@ func (w *Worker) openControl() {
 // See: https://github.com/openresty/lua-nginx-module#ngxexit
 func exit(h *handler, L *lua.LState) int {
 	status := int(checkNumber(L, 1, "exit"))
+	h.traceCall(L, "ngx.exit")
 	if status == ngxAgain || status == ngxDone {
 		L.RaiseError("bad argument to 'ngx.exit': does not accept NGX_AGAIN or NGX_DONE")
 	}
@@ -92,6 +93,7 @@ func exec(h *handler, L *lua.LState) int {
 	if h.req.HeaderSent() {
 		L.RaiseError("attempt to call ngx.exec after sending out response headers")
 	}
+	h.traceCall(L, "ngx.exec")
 	if path[0] == '@' && args != "" {
 		h.req.Log(logWarn, "query strings "+args+" ignored when exec'ing named location "+path)
 	}
@@ -122,6 +124,7 @@ func redirect(h *handler, L *lua.LState) int {
 		L.RaiseError("attempt to call ngx.redirect after sending out the headers")
 	}
 	checkUnsafe(L, uri, "redirect uri")
+	h.traceCall(L, "ngx.redirect")
 	return h.end(L, Outcome{Kind: Redirect, URI: uri, Status: status})
 }
 

@@ -38,6 +38,13 @@ type Options struct {
 	// their VMs.
 	ThreadPools map[string]ThreadPool
 	ThreadVMs   int
+	// Tracer finds who follows a request's scripts; nil, or a nil Tracer:
+	// nobody. With Branches the conditions of ifs are followed too, which slows
+	// all scripts down.
+	Tracer   func(Request) Tracer
+	Branches bool
+	// DialRedis makes resty.redis's connections; nil: Dial does.
+	DialRedis func(ctx context.Context, network, addr string) (net.Conn, error)
 	// SetVarDirectives are more directives behind ndk.set_var.
 	SetVarDirectives map[string]func(arg string) (string, error)
 }

@@ -26,7 +26,13 @@ func (rt *Runtime) dial(ctx context.Context, network, addr string) (net.Conn, er
 }
 
 // newHub makes the connections to Redis that all workers share.
-func (rt *Runtime) newHub() *link.Hub { return link.NewHub(link.Options{Dial: rt.dial}) }
+func (rt *Runtime) newHub() *link.Hub {
+	dial := rt.dial
+	if rt.opts.DialRedis != nil {
+		dial = rt.opts.DialRedis
+	}
+	return link.NewHub(link.Options{Dial: dial})
+}
 
 // openNet makes what speaks to the network: cosockets and resty.redis.
 func (w *Worker) openNet() {
@@ -70,6 +76,9 @@ func (w *Worker) openNet() {
 			}
 			return c, err
 		},
+	}
+	if w.rt.opts.Tracer != nil {
+		env.Trace = w.traceRedis
 	}
 	w.net = env
 	sock := w.table()

@@ -34,6 +34,7 @@ func (h *handler) echo(L *lua.LState, fname string) int {
 	if msg := h.notWritable(); msg != "" {
 		return fail(L, msg)
 	}
+	h.traceCall(L, "ngx."+fname)
 	b := h.buf[:0]
 	for i, n := 1, L.GetTop(); i <= n; i++ {
 		switch v := L.Get(i).(type) {

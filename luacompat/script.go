@@ -43,7 +43,7 @@ type loadedFile struct{ proto *lua.FunctionProto }
 func (rt *Runtime) Compile(c Chunk) (*Script, error) {
 	s := &Script{rt: rt, chunk: c}
 	if c.Inline {
-		s.proto, s.err = vm.Compile([]byte(c.Source), c.Name)
+		s.proto, s.err = rt.compile([]byte(c.Source), c.Name)
 		s.fns = make([]atomic.Pointer[lua.LFunction], len(rt.workers))
 	} else if c.Path == nil && c.Source == "" && c.Name == "" {
 		return nil, errors.New("script without source")
@@ -51,11 +51,33 @@ func (rt *Runtime) Compile(c Chunk) (*Script, error) {
 	return s, nil
 }
 
+// compile compiles a script as the Runtime's VMs want it.
+func (rt *Runtime) compile(src []byte, name string) (*lua.FunctionProto, error) {
+	if rt.opts.Branches {
+		return vm.CompileBranches(src, name)
+	}
+	return vm.Compile(src, name)
+}
+
 // Err is the syntax error of an inline script, nil when it compiles.
 func (s *Script) Err() error { return s.err }
 
 // Phase is the phase that the script was compiled for.
 func (s *Script) Phase() Phase { return s.chunk.Phase }
+
+// Directive is the directive that the script belongs to.
+func (s *Script) Directive() string { return s.chunk.Directive }
+
+// Place is where the script comes from: its file, or the chunk name of inline
+// code.
+func (s *Script) Place(req Request) string {
+	if s.chunk.Path != nil {
+		if p, err := s.chunk.Path(req); err == nil {
+			return p
+		}
+	}
+	return strings.TrimLeft(s.chunk.Name, "@=")
+}
 
 // Run runs the script on the worker of req.WorkerID. A fault has been logged
 // when Run returns a *ScriptError; the Outcome then holds the status with
@@ -189,7 +211,7 @@ func (rt *Runtime) loadFile(path string, cache bool) (*lua.FunctionProto, error)
 	if err != nil {
 		return nil, &fileError{path, openError(path, err), true}
 	}
-	proto, err := vm.Compile(src, "@"+path)
+	proto, err := rt.compile(src, "@"+path)
 	if err != nil {
 		return nil, &fileError{path, err, false}
 	}

@@ -59,6 +59,9 @@ func varSet(h *handler, L *lua.LState) int {
 	if err := h.req.SetVar(lower(string(k)), value, v == lua.LNil); err != nil {
 		L.RaiseError("%s", err.Error())
 	}
+	if t := h.tracer(); t != nil {
+		t.Set(h.w.place(L), string(k), value)
+	}
 	return 0
 }
 

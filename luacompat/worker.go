@@ -32,12 +32,16 @@ type Worker struct {
 // newWorker makes a VM and registers everything in it.
 func (rt *Runtime) newWorker(id int) (*Worker, error) {
 	w := &Worker{rt: rt, id: id, loaded: map[string]*lua.LFunction{}}
-	v, err := vm.New(vm.Options{
+	opts := vm.Options{
 		PackagePath:  rt.packagePath(rt.opts.PackagePath, defaultPackagePath),
 		PackageCPath: rt.packagePath(rt.opts.PackageCPath, defaultPackageCPath),
 		Logf:         w.warn,
 		Exit:         rt.opts.Exit,
-	})
+	}
+	if rt.opts.Branches {
+		opts.Branch = traceBranch
+	}
+	v, err := vm.New(opts)
 	if err != nil {
 		return nil, err
 	}

@@ -191,7 +191,7 @@ func (c *compiler) tree(locs []*nginxconf.Location, top bool) (*locTree, error) 
 // location compiles one location-like block. parent is set for if and
 // limit_except blocks, whose place in the URI space is their parent's.
 func (c *compiler) location(l *nginxconf.Location, parent *location) (*location, error) {
-	loc := &location{conf: l.Loc, kind: l.Kind, name: l.Name, rt: c.rt, module: map[string]any{}}
+	loc := &location{conf: l.Loc, pos: l.Pos, kind: l.Kind, name: l.Name, rt: c.rt, module: map[string]any{}}
 	if parent != nil {
 		loc.name, loc.kids, loc.rewriteLog = parent.name, parent.kids, parent.rewriteLog
 		loc.noRegex = parent.noRegex
@@ -207,6 +207,9 @@ func (c *compiler) location(l *nginxconf.Location, parent *location) (*location,
 	}
 	if l.Kind == nginxconf.LocIf && parent != nil && loc.handler == nil && parent.luaContent {
 		loc.handler, loc.luaContent = parent.handler, true // content_by_lua goes on inside an if
+	}
+	if c.traces() {
+		loc.order.traceHandlers(l.Pos)
 	}
 	loc.order.settle(loc)
 	kids, err := c.tree(l.Locations, false)

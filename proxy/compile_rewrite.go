@@ -17,6 +17,9 @@ func (c *compiler) rewriteOps(list []nginxconf.RewriteOp, loc *location) ([]rewr
 		if err != nil {
 			return nil, err
 		}
+		if op != nil && c.traces() {
+			op = &tracedOp{op, d}
+		}
 		if op != nil {
 			ops = append(ops, op)
 		}

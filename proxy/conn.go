@@ -14,20 +14,21 @@ import (
 // conn is a client's connection: it reads one request after the other and
 // runs each to its end on the connection's own goroutine.
 type conn struct {
-	s      *Server
-	nc     *netconn.Conn
-	key    string // of the listening socket, to find it again after a reload
-	worker int
-	parser http1.RequestParser
-	tls    *tlsState // nil for plain text
-	pp     *proxyHeader
-	rt     *Router
-	addr   *addrConf
-	w      h1Writer
-	h2     *h2Stream              // of a stream's conn; nil for a real connection
-	mux    atomic.Pointer[h2Conn] // once the connection speaks HTTP/2
-	idle   atomic.Bool
-	under  atomic.Pointer[Router] // what the request at hand runs under
+	s       *Server
+	nc      *netconn.Conn
+	key     string // of the listening socket, to find it again after a reload
+	worker  int
+	parser  http1.RequestParser
+	tls     *tlsState // nil for plain text
+	pp      *proxyHeader
+	rt      *Router
+	addr    *addrConf
+	w       h1Writer
+	h2      *h2Stream              // of a stream's conn; nil for a real connection
+	mux     atomic.Pointer[h2Conn] // once the connection speaks HTTP/2
+	idle    atomic.Bool
+	under   atomic.Pointer[Router] // what the request at hand runs under
+	explain *tracing               // of a request that is only explained
 }
 
 // serve is the life of a connection.
@@ -143,6 +144,7 @@ func (c *conn) newRequest() *Request {
 	r.main, r.rt, r.conn, r.srv, r.loc = r, c.rt, c, c.addr.defaultServer, c.addr.defaultServer.loc
 	r.uriChanges = maxURIChanges + 1
 	r.nsub = maxSubrequests
+	r.tracing = c.explain
 	r.start = time.Now()
 	r.out.init()
 	if n := c.rt.vars.nslots; cap(r.vars) < n {
@@ -381,6 +383,7 @@ func (r *Request) acceptHead() rc {
 	if srv := r.conn.addr.findServer(r, r.host); srv != r.srv {
 		r.srv, r.loc = srv, srv.loc
 	}
+	r.follow()
 	framing, err := h.Framing(false)
 	if err != nil {
 		return r.refuseURI(err)

@@ -33,6 +33,8 @@ type logFiles struct {
 	mu     sync.Mutex
 	open   map[string]*logFile
 	stderr *os.File
+	// discard keeps what is logged out of every file.
+	discard bool
 }
 
 func newLogFiles(stderr *os.File) *logFiles {
@@ -61,6 +63,9 @@ func (l *logFiles) get(path string) (*logFile, error) {
 		return lf, nil
 	}
 	lf := &logFile{path: path}
+	if l.discard {
+		path = os.DevNull
+	}
 	switch {
 	case path == "stderr":
 		lf.f = l.stderr
@@ -77,7 +82,7 @@ func (l *logFiles) get(path string) (*logFile, error) {
 		}
 		lf.f = f
 	}
-	l.open[path] = lf
+	l.open[lf.path] = lf
 	return lf, nil
 }
 
@@ -236,6 +241,9 @@ func (el *errorLog) conn(level nginxconf.LogLevel, c *conn, format string, args 
 //
 // See: ngx_http_log_error_handler.
 func (r *Request) logf(level nginxconf.LogLevel, format string, args ...any) {
+	if r.main != nil && r.main.tracing != nil {
+		r.traceLog(level, fmt.Sprintf(format, args...))
+	}
 	el := r.errorLogNow()
 	if el == nil || level > el.max {
 		return

@@ -114,6 +114,7 @@ func (st *h2Stream) accept(r *Request) rc {
 			r.srv, r.loc = srv, srv.loc
 		}
 	}
+	r.follow()
 	if h.status != 0 {
 		r.logf(logInfo, "%s %s", h.refused, doing)
 		return h.status

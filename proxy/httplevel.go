@@ -48,6 +48,9 @@ func (rt *Router) fakeLuaRequest(ctx context.Context, worker int) luacompat.Requ
 
 // dialLua makes the connections of scripts.
 func (rt *Router) dialLua(ctx context.Context, network, addr string) (net.Conn, error) {
+	if rt.opts.DialLua != nil {
+		return rt.opts.DialLua(ctx, network, addr)
+	}
 	var d net.Dialer
 	return d.DialContext(ctx, network, rt.opts.MapAddr(addr))
 }

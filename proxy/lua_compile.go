@@ -18,7 +18,7 @@ func (c *compiler) luaRuntime() error {
 	for name, p := range rt.cfg.Main.ThreadPools {
 		pools[name] = luacompat.ThreadPool(p)
 	}
-	lrt, err := luacompat.New(luacompat.Options{
+	o := luacompat.Options{
 		ThreadPools: pools, ThreadVMs: m.WorkerThreadVMPoolSize.V,
 		Workers: max(rt.cfg.Main.WorkerProcesses.V, 1), Prefix: rt.cfg.Prefix,
 		PackagePath: m.PackagePath.V, PackageCPath: m.PackageCPath.V,
@@ -30,7 +30,12 @@ func (c *compiler) luaRuntime() error {
 		MaxPendingTimers: m.MaxPendingTimers.V, MaxRunningTimers: m.MaxRunningTimers.V,
 		RegexMatchLimit: m.RegexMatchLimit.V, RegexCacheMaxEntries: m.RegexCacheMaxEntries.V,
 		MapPath: rt.opts.MapPath, MapAddr: rt.opts.MapAddr, Version: Version, NginxConfigure: rt.opts.Configure, Exit: rt.opts.LuaExit,
-	})
+		Branches: rt.opts.Explain, DialRedis: rt.opts.DialRedis,
+	}
+	if c.traces() {
+		o.Tracer = tracerOf
+	}
+	lrt, err := luacompat.New(o)
 	if err != nil {
 		return err
 	}

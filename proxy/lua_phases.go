@@ -100,6 +100,9 @@ func (r *Request) luaNeedsBody() rc {
 // luaRun runs a script and turns its Outcome into what the phase engine
 // understands. ok: the handler ended, or called ngx.exit(ngx.OK).
 func (r *Request) luaRun(s *luacompat.Script, phase luacompat.Phase) rc {
+	if r.main.tracing != nil {
+		r.traceScript(s)
+	}
 	out, _ := s.Run(r.context(), phase, r.forLua())
 	switch out.Kind {
 	case luacompat.Continue:

@@ -209,6 +209,9 @@ func (q *luaRequest) Context() context.Context { return q.r.context() }
 func (q *luaRequest) Log(level int, msg string) {
 	r := q.r
 	lv := nginxconf.LogLevel(level)
+	if r.main.tracing != nil {
+		r.traceLog(lv, msg)
+	}
 	el := r.errorLogNow()
 	if lv > el.max {
 		return

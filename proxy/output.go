@@ -67,6 +67,9 @@ func (r *Request) sendHeader() rc {
 		}
 	}
 	r.headerSent = true
+	if r.main.tracing != nil {
+		r.traceResponse()
+	}
 	if r == r.main {
 		if r.methodID == methodHead || r.out.status < 200 || r.out.status == 204 || r.out.status == 304 {
 			r.headerOnly = true

@@ -182,6 +182,9 @@ func (r *Request) accessGranted() rc {
 // contentPhase makes the response.
 func (r *Request) contentPhase() rc {
 	loc := r.loc
+	if r.main.tracing != nil {
+		r.traceContent()
+	}
 	if loc.handler != nil {
 		return loc.handler(r)
 	}
@@ -204,6 +207,9 @@ func (r *Request) contentPhase() rc {
 // See: ngx_http_core_find_config_phase.
 func (r *Request) findConfig() rc {
 	loc, _, slash := r.srv.tree.find(r, r.uri)
+	if r.main.tracing != nil {
+		r.traceLocation(firstLocation(slash, loc, r.srv.loc))
+	}
 	if slash != nil {
 		r.setLocation(slash)
 		target := escapePath(slash.name)
@@ -249,6 +255,9 @@ func (r *Request) internalRedirect(uri, args string) rc {
 		r.logf(logError, "rewrite or internal redirection cycle while internally redirecting to %q", uri)
 		return 500
 	}
+	if r.main.tracing != nil {
+		r.traceJump(uri)
+	}
 	r.uri, r.args = uri, args
 	r.setExten()
 	r.clearModules()
@@ -276,6 +285,10 @@ func (r *Request) namedLocation(name string) rc {
 	if loc == nil {
 		r.logf(logError, "could not find named location %q", name)
 		return 500
+	}
+	if r.main.tracing != nil {
+		r.traceJump(name)
+		r.traceNamed(loc)
 	}
 	r.internal = true
 	r.uriChanged = false
@@ -310,4 +323,14 @@ func (r *Request) setExten() {
 			return
 		}
 	}
+}
+
+// firstLocation is the first one that is not nil.
+func firstLocation(list ...*location) *location {
+	for _, l := range list {
+		if l != nil {
+			return l
+		}
+	}
+	return nil
 }

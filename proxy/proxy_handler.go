@@ -62,6 +62,10 @@ func (st *upstreamState) tryPeers(r *Request) rc {
 		return c
 	}
 	if st.group == nil {
+		if t := r.main.tracing; t != nil && t.dry != nil { // names are not looked up
+			c, _ := st.traceUpstream(r)
+			return c
+		}
 		if c := st.resolve(r); c != ok {
 			return c
 		}
@@ -160,6 +164,11 @@ func (st *upstreamState) tryPeer(r *Request) (ft, rc) {
 	st.current().peer, st.peerName = st.peer.Name, st.peer.Name
 	if st.group.Sticky != nil && st.group.Sticky.Cookie != "" {
 		st.setSticky(r)
+	}
+	if r.main.tracing != nil {
+		if c, dry := st.traceUpstream(r); dry {
+			return ftNone, c
+		}
 	}
 	why, c := st.exchange(r, st.group.Pool)
 	if why == nginxconf.NextError && st.cached && !st.gotAny && st.mayRetry(r, why, true) {

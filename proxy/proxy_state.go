@@ -56,6 +56,7 @@ type upstreamState struct {
 	chunked  bool  // the body goes out chunked
 	headReq  bool  // HEAD: no response body
 	noBuffer bool  // the body is streamed from the client
+	assumed  bool  // explained only: nobody was asked
 	sentAny  bool
 	sentBody bool
 	sender   *bodySender
@@ -131,6 +132,7 @@ func (st *upstreamState) reset() {
 	st.body, st.rest, st.sender, st.dialOpts, st.balancer = nil, nil, nil, upstream.DialOptions{}, luaBalancer{}
 	st.bodyFrom, st.bodySize, st.length = bodyNone, 0, -1
 	st.cached, st.chunked, st.headReq, st.noBuffer, st.sentAny, st.sentBody, st.dialErr = false, false, false, false, false, false, false
+	st.assumed = false
 	st.keepalive, st.upgrade, st.buffering, st.gotAny, st.headerDone = false, false, false, false, false
 	st.headBytes, st.left, st.framing, st.cookieAt = 0, 0, http1.Framing{}, -1
 	st.chunks, st.storeFile = http1.Chunked{}, nil

@@ -20,9 +20,10 @@ type Request struct {
 	srv  *virtualServer
 	loc  *location
 
-	main   *Request // itself for a client's request
-	parent *Request // nil for a client's request
-	nsub   int      // depth of subrequests left
+	main    *Request // itself for a client's request
+	parent  *Request // nil for a client's request
+	tracing *tracing // of the main request: who follows it, usually nobody
+	nsub    int      // depth of subrequests left
 
 	// What the client asked for.
 	head        http1.RequestHead

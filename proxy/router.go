@@ -107,6 +107,7 @@ type phaseHandler func(r *Request) rc
 // server's own level. Everything in it is read-only.
 type location struct {
 	conf *nginxconf.LocConf
+	pos  nginxconf.Pos
 	kind nginxconf.LocKind
 	name string
 	rt   *Router

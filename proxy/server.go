@@ -28,6 +28,15 @@ type Options struct {
 	MapPath      func(string) string // --map-path, for what scripts open
 	Configure    string              // ngx.config.nginx_configure()
 	LuaExit      func(code int)      // what os.exit calls; nil: it raises an error
+	// TraceKey lets requests that are signed with it be followed; see
+	// proxy/trace. Empty: none are.
+	TraceKey []byte
+	// Explain makes a Server that only explains requests (Server.Explain): it
+	// logs nothing, and its scripts' conditions are followed.
+	Explain bool
+	// DialRedis and DialLua, when set, make the connections of resty.redis
+	// and of other Lua sockets; the address is as scripts wrote it.
+	DialRedis, DialLua func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	logs  *logFiles
 	dicts *luacompat.SharedDicts
@@ -76,6 +85,7 @@ func New(cfg *nginxconf.Config, opts Options) (*Server, error) {
 		opts.MapPath = func(s string) string { return s }
 	}
 	opts.logs = newLogFiles(opts.Stderr)
+	opts.logs.discard = opts.Explain
 	opts.dicts = luacompat.NewSharedDicts(time.Now)
 	s := &Server{opts: opts, listeners: map[string]*listener{}, conns: map[*conn]connState{}}
 	rt, err := Compile(cfg, &s.opts)

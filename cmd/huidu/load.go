@@ -16,6 +16,7 @@ type site struct {
 	prefix string // ends in "/"
 	conf   string // full path
 	maps   *mapping
+	key    []byte // of --trace-key
 }
 
 // newSite resolves o's paths. Without -p the prefix is the default one; a
@@ -35,6 +36,11 @@ func newSite(o *options) (*site, error) {
 	}
 	if !filepath.IsAbs(s.conf) {
 		s.conf = s.prefix + s.conf
+	}
+	if o.traceKey != "" {
+		if s.key, err = readTraceKey(o.traceKey); err != nil {
+			return nil, err
+		}
 	}
 	return s, nil
 }
@@ -61,6 +67,7 @@ func (s *site) serverOptions() proxy.Options {
 		MapAddr:      s.maps.Addr,
 		MapPath:      s.maps.Path,
 		Configure:    configureArguments(),
+		TraceKey:     s.key,
 	}
 }
 

@@ -22,6 +22,7 @@ type options struct {
 	mapListen   []string
 	mapPath     []string
 	mapAddr     []string
+	traceKey    string // file
 	signalGiven bool
 }
 
@@ -139,15 +140,22 @@ func (o *options) parseLong(word string, rest []string) (int, error) {
 		o.version, o.help = true, true
 		return 0, nil
 	}
+	used := 0
+	if !hasValue && len(rest) > 0 {
+		value, used = rest[0], 1
+	}
+	if name == "trace-key" {
+		if value == "" {
+			return 0, fmt.Errorf("option \"--trace-key\" requires file name")
+		}
+		o.traceKey = value
+		return used, nil
+	}
 	list := map[string]*[]string{
 		"map-listen": &o.mapListen, "map-path": &o.mapPath, "map-addr": &o.mapAddr,
 	}[name]
 	if list == nil {
 		return 0, fmt.Errorf("invalid option: \"--%s\"", name)
-	}
-	used := 0
-	if !hasValue && len(rest) > 0 {
-		value, used = rest[0], 1
 	}
 	if from, to, ok := strings.Cut(value, "="); !ok || from == "" || to == "" {
 		return 0, fmt.Errorf("option \"--%s\" requires FROM=TO", name)

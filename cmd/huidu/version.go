@@ -93,11 +93,12 @@ Options:
 
 Of huidu's own (each may be repeated, except --strict):
   --strict              : refuse what huidu otherwise forgives with a warning
+  --trace-key FILE      : let requests signed with this key be followed: huidu explain --live
   --map-listen FROM=TO  : listen elsewhere: 80=8088, 0.0.0.0:80=127.0.0.1:8088
   --map-path FROM=TO    : find files elsewhere: /app/nginx=./site
   --map-addr FROM=TO    : connect elsewhere: 127.0.0.1:6379=127.0.0.1:16379
 
-Other commands: huidu demo, huidu gray; see huidu --help
+Other commands: huidu demo, gray, translate, explain; see huidu --help
 
 `, defaultPrefix(), defaultErrorLog, defaultConf)
 }

@@ -14,8 +14,23 @@ const lineMask = 1<<32 - 1
 // name. They end up in the prototype's constants, which several VMs share, so
 // they must not belong to one VM. Errors are *SyntaxError.
 func Compile(src, chunkname string, helpers map[string]*lua.LFunction) (*lua.FunctionProto, error) {
+	return compile(src, chunkname, helpers, "")
+}
+
+// CompileBranches is Compile for code whose branches are to be followed: every
+// condition of an if passes through HelperBranch, which is called with the
+// condition's value and "chunk:line" of the if, and returns the value.
+func CompileBranches(src, chunkname string, helpers map[string]*lua.LFunction) (*lua.FunctionProto, error) {
+	name := ShortSource(chunkname)
+	if chunkname != "" && (chunkname[0] == '@' || chunkname[0] == '=') {
+		name = chunkname[1:]
+	}
+	return compile(src, chunkname, helpers, name)
+}
+
+func compile(src, chunkname string, helpers map[string]*lua.LFunction, branches string) (*lua.FunctionProto, error) {
 	shown := ShortSource(chunkname)
-	chunk, p, err := parse(src, shown, nil)
+	chunk, p, err := parse(src, shown, nil, branches)
 	if err != nil {
 		return nil, err
 	}

@@ -21,19 +21,22 @@ type parser struct {
 	chains map[*ast.FuncCallExpr]bool // concatenations that may grow to the left
 	closes map[int]int                // note of a goto → locals that stay open
 	plain  *Chunk                     // the AST is to be as written: see Parse
+
+	branches string // name of the chunk whose conditions go through HelperBranch; "" for none
 }
 
 // parse reads a chunk. The lines of its nodes carry note numbers: see mark.
-func parse(src, shown string, plain *Chunk) (chunk []ast.Stmt, p *parser, err error) {
+func parse(src, shown string, plain *Chunk, branches string) (chunk []ast.Stmt, p *parser, err error) {
 	p = &parser{
-		lx:     newLexer(src, shown),
-		plain:  plain,
-		kinds:  map[*ast.IdentExpr]byte{},
-		notes:  []string{""},
-		ids:    map[string]int{},
-		closes: map[int]int{},
-		parens: map[ast.Expr]bool{},
-		chains: map[*ast.FuncCallExpr]bool{},
+		branches: branches,
+		lx:       newLexer(src, shown),
+		plain:    plain,
+		kinds:    map[*ast.IdentExpr]byte{},
+		notes:    []string{""},
+		ids:      map[string]int{},
+		closes:   map[int]int{},
+		parens:   map[ast.Expr]bool{},
+		chains:   map[*ast.FuncCallExpr]bool{},
 	}
 	defer func() {
 		if r := recover(); r != nil {
@@ -212,7 +215,7 @@ func (p *parser) scoped(loop *int) []ast.Stmt {
 func (p *parser) ifStmt(line int) ast.Stmt {
 	p.lx.next()
 	s := &ast.IfStmt{}
-	s.Condition = p.expr()
+	s.Condition = p.condition(line)
 	p.expect(tThen)
 	s.Then = p.scoped(nil)
 	switch p.lx.tok.kind {
@@ -233,13 +236,26 @@ func (p *parser) ifStmt(line int) ast.Stmt {
 	return s
 }
 
+// condition parses the condition of an if that stands at line.
+func (p *parser) condition(line int) ast.Expr {
+	e := p.expr()
+	if p.branches == "" {
+		return e
+	}
+	at := &ast.StringExpr{Value: p.branches + ":" + strconv.Itoa(line)}
+	p.mark(at, line, "")
+	c := &ast.FuncCallExpr{Func: p.helper(HelperBranch, line), Args: []ast.Expr{e, at}, AdjustRet: true}
+	p.mark(c, line, "")
+	return c
+}
+
 // elseif parses one branch of a chain without using Go stack for each.
 func (p *parser) elseif(line, first int) ast.Stmt {
 	head := &ast.IfStmt{}
 	s := head
 	for {
 		p.lx.next()
-		s.Condition = p.expr()
+		s.Condition = p.condition(line)
 		p.expect(tThen)
 		s.Then = p.scoped(nil)
 		p.span(s, line)

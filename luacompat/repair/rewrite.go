@@ -13,6 +13,7 @@ const helperPrefix = "\x00helper:"
 const (
 	HelperConcat = "concat" // a .. b .. c, with LuaJIT's number format
 	HelperDelete = "delete" // t[k] = nil, which may compact the table
+	HelperBranch = "branch" // the condition of an if, in code compiled by CompileBranches
 )
 
 // helper is the callee of a hidden function.

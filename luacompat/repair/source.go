@@ -27,7 +27,7 @@ type Chunk struct {
 // Errors are *SyntaxError, and the same as Compile's.
 func Parse(src, chunkname string) (*Chunk, error) {
 	c := &Chunk{src: src, places: map[ast.PositionHolder]int{}, functions: map[*ast.LocalAssignStmt]bool{}}
-	stmts, p, err := parse(src, ShortSource(chunkname), c)
+	stmts, p, err := parse(src, ShortSource(chunkname), c, "")
 	if err != nil {
 		return nil, err
 	}

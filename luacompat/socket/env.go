@@ -39,6 +39,10 @@ type Env struct {
 	// such function.
 	Request func(L *lua.LState, t *vm.Task, raw bool) (net.Conn, error)
 
+	// Trace begins to follow a call of resty.redis: what it returns is called
+	// with the call's results. Both may be nil: nobody follows t.
+	Trace func(L *lua.LState, t *vm.Task, method string) func(results []lua.LValue)
+
 	// Idle is the connections in the VM's pools.
 	Idle Set
 }

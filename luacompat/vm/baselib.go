@@ -59,7 +59,7 @@ func (v *VM) loadChunk(L *lua.LState, src, chunkname, mode string, env lua.LValu
 	if mode != "" && !strings.Contains(mode, "t") {
 		return fail("attempt to load chunk with wrong mode")
 	}
-	p, err := Compile([]byte(src), chunkname)
+	p, err := v.Compile([]byte(src), chunkname)
 	if err != nil {
 		return fail(err.Error())
 	}

@@ -166,7 +166,7 @@ func (v *VM) searchLua(L *lua.LState) int {
 }
 
 func (v *VM) moduleChunk(src []byte, file string) (*lua.LFunction, error) {
-	p, err := Compile(src, "@"+file)
+	p, err := v.Compile(src, "@"+file)
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ type Options struct {
 	Budget bool
 	// Exit is what os.exit calls; nil: os.exit raises an error.
 	Exit func(code int)
+	// Branch is told how the conditions of ifs turn out, with "chunk:line" of
+	// the if; nil: nobody asks. It runs with the lock held.
+	Branch func(t *Task, place string, taken bool)
 	// MaxIdleThreads bounds the pool of idle Lua threads; 0 means 256.
 	MaxIdleThreads int
 }
@@ -90,6 +93,11 @@ func New(o Options) (*VM, error) {
 	v := &VM{opts: o}
 	v.root = lua.NewState(threadOptions())
 	v.unwindValue = v.root.NewUserData()
+	if o.Branch != nil {
+		self := v.root.NewUserData()
+		self.Value = v
+		v.root.G.Registry.RawSetString(vmKey, self)
+	}
 	v.tramp = v.root.NewFunction(v.trampoline)
 	v.trampValue = v.tramp
 	v.catch, v.top = v.hookCatch, v.hookTop

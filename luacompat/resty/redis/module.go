@@ -106,6 +106,9 @@ func (m *module) method(name string, fn func(h *handle, L *lua.LState) int) lua.
 		}
 		if ud, ok := t.RawGetInt(1).(*lua.LUserData); ok {
 			if h, ok := ud.Value.(*handle); ok {
+				if m.env.Trace != nil {
+					return m.traced(name, h, L, fn)
+				}
 				return fn(h, L)
 			}
 		}
@@ -121,6 +124,20 @@ func (m *module) method(name string, fn func(h *handle, L *lua.LState) int) lua.
 		}
 		return fail(L, "not initialized")
 	}
+}
+
+// traced calls a method for whoever follows the running task.
+func (m *module) traced(name string, h *handle, L *lua.LState, fn func(h *handle, L *lua.LState) int) int {
+	done := m.env.Trace(L, m.vm.Cur(), name)
+	n := fn(h, L)
+	if done != nil {
+		results := make([]lua.LValue, 0, 2)
+		for i := L.GetTop() - n + 1; i <= L.GetTop(); i++ {
+			results = append(results, L.Get(i))
+		}
+		done(results)
+	}
+	return n
 }
 
 // raise raises msg with the position of the caller.
