@@ -170,6 +170,7 @@ type Row struct {
 	Block    bool
 	Status   Status
 	Reason   string // why it is ignored or unsupported
+	Default  string // as the manual writes it; "" for none
 }
 
 // Rows lists every directive, module by module.
@@ -177,7 +178,7 @@ func Rows() []Row {
 	out := make([]Row, len(table().rows))
 	for i := range table().rows {
 		r := &table().rows[i]
-		out[i] = Row{r.name, r.module, r.ctx, r.args.String(), r.block, r.status, r.reason}
+		out[i] = Row{r.name, r.module, r.ctx, r.args.String(), r.block, r.status, r.reason, r.dflt}
 	}
 	return out
 }
