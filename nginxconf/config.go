@@ -142,6 +142,7 @@ type HTTP struct {
 	LogFormats     map[string]*LogFormat // "combined" is always there
 	LimitReqZones  map[string]*LimitZone
 	LimitConnZones map[string]*LimitZone
+	CachePaths     []*CachePath
 	Lua            LuaMain
 	Srv            *SrvConf // http-level defaults of server-level directives
 	Loc            *LocConf // http-level defaults of location-level directives

@@ -165,6 +165,7 @@ type ProxyLoc struct {
 	BindTransparent       bool
 	Store                 Opt[*Value] // "on" is Text "on"
 	StoreAccess           Opt[string]
+	Cache                 ProxyCache
 	HeadersHashMaxSize    Opt[int]
 	HeadersHashBucketSize Opt[int]
 	SSL                   ProxySSL

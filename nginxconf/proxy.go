@@ -5,8 +5,6 @@ import (
 	"time"
 )
 
-const noCache = "caching comes with a later release"
-
 func pBool(name string, f func(*ProxyLoc) *Opt[bool], def bool) row {
 	return flag(name, ctxHSL, inProxy(f), def)
 }
@@ -102,23 +100,7 @@ func proxyRows() []row {
 		flag("proxy_ssl_verify", ctxHSL, sslBool(func(s *ProxySSL) *Opt[bool] { return &s.Verify }), false),
 		num("proxy_ssl_verify_depth", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.SSL.VerifyDepth }), 1),
 		keyvals("proxy_ssl_conf_command", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[[][2]string] { return &p.SSL.ConfCommand })),
-	}, append(specRows(Unsupported, noCache, `
-proxy_cache hsl 1
-proxy_cache_path h 2+`), specRows(Ignored, "there is no proxy_cache", `
-proxy_cache_background_update hsl flag
-proxy_cache_bypass hsl 1+
-proxy_cache_convert_head hsl flag
-proxy_cache_key hsl 1
-proxy_cache_lock hsl flag
-proxy_cache_lock_age hsl 1
-proxy_cache_lock_timeout hsl 1
-proxy_cache_max_range_offset hsl 1
-proxy_cache_methods hsl 1+
-proxy_cache_min_uses hsl 1
-proxy_cache_revalidate hsl flag
-proxy_cache_use_stale hsl 1+
-proxy_cache_valid hsl 1+
-proxy_no_cache hsl 1+`)...)...)
+	}, proxyCacheRows()...)
 }
 
 // setProxyPass follows ngx_http_proxy_pass.
@@ -314,6 +296,9 @@ func setStore(b *build, n *Node, o *Opt[*Value]) error {
 	case "":
 		return b.emerg("empty path")
 	}
+	if own(&b.cur.loc.Proxy).Cache.Zone.V != nil {
+		return dirErr(`is incompatible with "proxy_cache"`)
+	}
 	text := n.Args[0]
 	if text == "on" {
 		v := literal("on")
@@ -397,6 +382,9 @@ func (b *build) finishProxy(parent, child *level, ownStruct bool) error {
 	}
 	if msg != "" {
 		return b.emergAt(b.endOfHTTP, "%s", msg)
+	}
+	if err := b.finishProxyCache(c); err != nil {
+		return err
 	}
 	if err := b.finishProxySSL(c); err != nil {
 		return err

@@ -30,7 +30,7 @@ func Compile(cfg *nginxconf.Config, opts *Options) (rt *Router, err error) {
 	}
 	c := &compiler{rt: rt, http: cfg.HTTP}
 	rt.closers = append(rt.closers, rt.varLogs.close)
-	for _, step := range []func() error{c.declareVars, c.upstreams, c.zones, c.luaRuntime, c.balancerScripts, c.httpLevel, c.servers, c.listens, c.luaScripts} {
+	for _, step := range []func() error{c.declareVars, c.upstreams, c.zones, c.cacheZones, c.luaRuntime, c.balancerScripts, c.httpLevel, c.servers, c.listens, c.luaScripts} {
 		if err := step(); err != nil {
 			return rt, err
 		}

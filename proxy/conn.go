@@ -161,6 +161,7 @@ func (c *conn) newRequest() *Request {
 
 // free puts a finished request back into the pool.
 func (r *Request) free() {
+	r.behind.Wait()
 	for i := len(r.cleanups) - 1; i >= 0; i-- {
 		r.cleanups[i]()
 	}

@@ -78,8 +78,9 @@ func (c *compiler) luaScripts() error {
 	return c.rt.lua.Init(context.Background(), c.rt.luaMain.init)
 }
 
-// startWorkers runs init_worker_by_lua.
+// startWorkers runs init_worker_by_lua, and the caches.
 func (rt *Router) startWorkers() {
+	rt.startCaches()
 	if rt.lua != nil {
 		rt.lua.InitWorker(context.Background(), rt.luaMain.initWorker)
 	}

@@ -180,6 +180,7 @@ func (st *upstreamState) memcachedRespond(r *Request) (ft, rc) {
 		}
 		return ftNone, 404
 	}
+	r.unconditional = true
 	r.out.status, r.out.contentLength = 200, st.left
 	if c := r.sendHeader(); c != ok {
 		return ftNone, c

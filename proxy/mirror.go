@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"runtime"
+
 	"huidu/nginxconf"
 	"huidu/proxy/http1"
 )
@@ -55,5 +57,6 @@ func (r *Request) mirrorTo(uri string, withBody bool) {
 		sr.run()
 		sr.endSubrequest()
 	}()
+	runtime.Gosched() // several mirrors begin in the order written, not the last first
 	r.onCleanup(func() { <-finished })
 }

@@ -48,7 +48,7 @@ func (r *Request) sendHeader() rc {
 		r.out.status, r.out.statusLine = r.errStatus, ""
 	}
 	r.stages = r.stages[:0]
-	if r.out.status == 200 && r == r.main {
+	if r.out.status == 200 && r == r.main && !r.unconditional {
 		if c := notModifiedFilter(r); c != ok {
 			return c
 		}
@@ -76,6 +76,9 @@ func (r *Request) sendHeader() rc {
 		}
 	} else if r.methodID == methodHead {
 		r.headerOnly = true
+	}
+	if r.beforeHead != nil {
+		r.beforeHead(r)
 	}
 	return r.w.sendHead(r)
 }

@@ -20,26 +20,31 @@ import (
 // See: ngx_http_upstream_send_response.
 func (st *upstreamState) sendResponse(r *Request) rc {
 	if st.upgrade {
+		st.caching.release()
 		return st.tunnel(r)
-	}
-	st.openStore(r)
-	body, complete, derr := st.decode(r, st.rest)
-	if derr == nil {
-		derr = st.tee(r, body)
-	}
-	if complete {
-		st.keepStore(r)
-		st.unwatch()
-		st.endTry(r)
 	}
 	if !st.buffering {
 		r.limitRate, r.limitSet = 0, true
 	}
-	if c := r.sendHeader(); c != ok {
+	if st.caching.entry != nil {
+		// What is cached is decided when the header has gone through the
+		// filters, as in nginx.
+		r.beforeHead = st.takeFirst
+	} else {
+		st.takeFirst(r)
+	}
+	c := r.sendHeader()
+	r.beforeHead = nil
+	if c != ok {
 		return c
 	}
 	st.headerDone = true
+	body, complete, derr := st.first.body, st.first.complete, st.first.err
+	st.first = firstPiece{}
 	if r.headerOnly {
+		if st.filling() && !complete && derr == nil {
+			st.fillOn(r)
+		}
 		return ok
 	}
 	switch {
@@ -50,6 +55,34 @@ func (st *upstreamState) sendResponse(r *Request) rc {
 		return r.output(body, last)
 	}
 	return st.transfer(r, body)
+}
+
+// firstPiece is the part of the body that came with the header.
+type firstPiece struct {
+	body     []byte
+	complete bool
+	err      error
+}
+
+// takeFirst takes that part, and ends the try if it is all.
+func (st *upstreamState) takeFirst(r *Request) {
+	if st.caching.entry != nil {
+		st.beginFill(r)
+		if r.headerOnly && !st.filling() {
+			return
+		}
+	}
+	st.openStore(r)
+	f := &st.first
+	f.body, f.complete, f.err = st.decode(r, st.rest)
+	if f.err == nil {
+		f.err = st.tee(r, f.body)
+	}
+	if f.complete {
+		st.keepBody(r)
+		st.unwatch()
+		st.endTry(r)
+	}
 }
 
 // decode takes the framing off a piece of the body, in place. complete tells
@@ -136,7 +169,7 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 	}
 	if len(first) > 0 || fl != 0 {
 		if c := r.output(first, fl); c != ok {
-			return c
+			return st.clientLost(r, c)
 		}
 	}
 	st.conn.SetReadTimeout(st.readTimeout)
@@ -160,7 +193,7 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 		}
 		rate.count(len(payload))
 		if complete {
-			st.keepStore(r)
+			st.keepBody(r)
 			st.unwatch()
 			st.endTry(r)
 			return r.output(payload, last)
@@ -174,10 +207,10 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 			if taken := sp.finish(); taken {
 				return sp.drain(r, c)
 			} else if c != ok {
-				return c
+				return st.clientLost(r, c)
 			}
 		} else if c := r.output(payload, fl); c != ok {
-			return c
+			return st.clientLost(r, c)
 		}
 		if grow && st.buffering && buf.Cap() < st.conf.bodyRead {
 			buf.Release()
@@ -268,6 +301,7 @@ type spool struct {
 	file   *os.File
 	rd, wr int64 // what the file holds
 	done   bool
+	lost   bool // the client is gone; the body is only kept
 	err    error
 	exited chan struct{}
 }
@@ -371,7 +405,7 @@ func (sp *spool) pump() {
 		}
 		sp.rate.count(len(payload))
 		if complete && err == nil {
-			st.keepStore(r)
+			st.keepBody(r)
 			st.endTry(r)
 		}
 		sp.mu.Lock()
@@ -389,6 +423,9 @@ func (sp *spool) pump() {
 
 // full tells that nothing more can be kept until the client takes some.
 func (sp *spool) full() bool {
+	if sp.lost {
+		return false
+	}
 	if sp.mem < sp.st.conf.bufsSize && sp.rd == sp.wr {
 		return false
 	}
@@ -397,7 +434,7 @@ func (sp *spool) full() bool {
 
 // put keeps one piece, in memory as long as there is room.
 func (sp *spool) put(buf *netconn.Buffer, payload []byte) error {
-	if len(payload) == 0 {
+	if len(payload) == 0 || sp.lost {
 		buf.Release()
 		return nil
 	}
@@ -460,6 +497,15 @@ func (sp *spool) drain(r *Request, c rc) rc {
 			return r.output(nil, last)
 		}
 		sp.cond.Broadcast()
+		sp.mu.Unlock()
+	}
+	if sp.st.filling() {
+		sp.mu.Lock()
+		sp.lost = true
+		sp.cond.Broadcast()
+		for !sp.done && sp.err == nil {
+			sp.cond.Wait()
+		}
 		sp.mu.Unlock()
 	}
 	return c

@@ -23,7 +23,8 @@ type proxyConf struct {
 	method    *value
 	setBody   *value
 	headers   []sentHeader
-	exclude   headerSet // names of the client's headers that are not passed
+	exclude   headerSet  // names of the client's headers that are not passed
+	cache     *cacheConf // proxy_cache; nil: off
 	http11    bool
 	passBody  bool
 	passHead  bool
@@ -127,14 +128,19 @@ const (
 	headerHost
 	headerLength
 	headerChunked
+	headerCacheModified // of the stale response that is asked for again
+	headerCacheETag
 )
 
-// proxyDefaultHeaders are the headers that nginx sets or drops by itself.
-var proxyDefaultHeaders = []struct {
+// defaultHeader is a header that nginx sets or drops by itself.
+type defaultHeader struct {
 	name string
 	kind sentHeaderKind
 	drop bool
-}{
+}
+
+// proxyDefaultHeaders are the headers that nginx sets or drops by itself.
+var proxyDefaultHeaders = []defaultHeader{
 	{name: "Host", kind: headerHost},
 	{name: "Connection", drop: true},
 	{name: "Content-Length", kind: headerLength},
@@ -170,6 +176,9 @@ func compileProxy(c *compiler, loc *location, l *nginxconf.Location) error {
 		next: pc.NextUpstream.V, nextTries: pc.NextUpstreamTries.V, nextTimeout: pc.NextUpstreamTimeout.V,
 		socketKeepalive: pc.SocketKeepalive.V, transparent: pc.BindTransparent,
 		storeAccess: pc.StoreAccess.V,
+	}
+	if err := p.compileCache(c, pc); err != nil {
+		return err
 	}
 	p.bodyRead = min(max(p.bufsSize, p.bufferSize), 64<<10)
 	if err := p.compileURL(c, pc.Pass); err != nil {
@@ -245,19 +254,27 @@ func splitPort(host string) (name, port string, found bool) {
 
 // compileHeaders lays out the request header in nginx's order: what
 // proxy_set_header sets, then the defaults that it did not mention.
-func (p *proxyConf) compileHeaders(c *compiler, pc *nginxconf.ProxyLoc, _ *nginxconf.Location) error {
+func (p *proxyConf) compileHeaders(c *compiler, pc *nginxconf.ProxyLoc, _ *nginxconf.Location) (err error) {
+	if p.headers, err = p.layHeaders(c, pc, proxyDefaultHeaders, &p.exclude); err == nil && p.cache != nil {
+		p.cache.headers, err = p.layHeaders(c, pc, cacheDefaultHeaders, &p.cache.exclude)
+	}
+	return err
+}
+
+func (p *proxyConf) layHeaders(c *compiler, pc *nginxconf.ProxyLoc, defaults []defaultHeader, exclude *headerSet) ([]sentHeader, error) {
+	var headers []sentHeader
 	var cur sentHeader
 	flush := func() {
-		p.headers = append(p.headers, cur)
+		headers = append(headers, cur)
 		cur = sentHeader{}
 	}
 	set := map[string]bool{}
 	for _, h := range pc.SetHeaders.V {
 		set[strings.ToLower(h.Name)] = true
-		p.exclude.add(h.Name)
+		exclude.add(h.Name)
 		v, err := c.value(h.Value, h.Pos)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if v.isLiteral() {
 			if v.lit != "" {
@@ -268,11 +285,11 @@ func (p *proxyConf) compileHeaders(c *compiler, pc *nginxconf.ProxyLoc, _ *nginx
 		cur.name, cur.value = h.Name+": ", v
 		flush()
 	}
-	for _, d := range proxyDefaultHeaders {
+	for _, d := range defaults {
 		if set[strings.ToLower(d.name)] {
 			continue
 		}
-		p.exclude.add(d.name)
+		exclude.add(d.name)
 		switch {
 		case d.drop:
 		case d.kind == headerHost && !p.pass.HasVars:
@@ -285,7 +302,7 @@ func (p *proxyConf) compileHeaders(c *compiler, pc *nginxconf.ProxyLoc, _ *nginx
 	if cur.fixed != "" {
 		flush()
 	}
-	return nil
+	return headers, nil
 }
 
 func (p *proxyConf) compileValues(c *compiler, pc *nginxconf.ProxyLoc, l *nginxconf.Location) error {

@@ -31,7 +31,14 @@ func proxyPass(r *Request) rc {
 	if c := st.prepareBody(r); c != ok {
 		return c
 	}
+	if p.cache != nil {
+		if c, answered := st.askCache(r); answered {
+			st.endCache(c)
+			return c
+		}
+	}
 	if c := st.createRequest(r); c != ok {
+		st.endCache(c)
 		return c
 	}
 	return st.run(r)
@@ -335,6 +342,9 @@ func (st *upstreamState) next(r *Request, why ft) (again bool, c rc) {
 	}
 	st.current().status = int(status)
 	if !st.mayRetry(r, why, st.picker.Tries > 0) {
+		if st.mayUseStale(r, why) || st.caching.status == cacheExpired && st.caching.entry.StaleError {
+			return false, st.sendStale(r, cacheStale)
+		}
 		return false, status
 	}
 	st.closeConn()
@@ -394,10 +404,11 @@ func (st *upstreamState) closeConn() {
 // the peer is freed, the times are written down.
 //
 // See: ngx_http_upstream_finalize_request.
-func (st *upstreamState) finalize(r *Request, _ rc) {
+func (st *upstreamState) finalize(r *Request, c rc) {
 	st.stopSender() // which may go back to watching the client
 	st.unwatch()
 	st.endTry(r)
+	st.endCache(c)
 	if st.bodyFrom == bodyClient && !r.body.ended {
 		// What was streamed is gone: whoever answers now has no body.
 		r.body.discarded = true

@@ -117,7 +117,14 @@ func (r *Request) bodyLength() int64 {
 func (st *upstreamState) createRequest(r *Request) rc {
 	p := st.conf
 	method := r.method
-	if p.method != nil {
+	headers, exclude := p.headers, &p.exclude
+	if st.caching.cacheable {
+		headers, exclude = p.cache.headers, &p.cache.exclude
+	}
+	switch {
+	case st.caching.asGet:
+		method = "GET"
+	case p.method != nil:
 		method = p.method.eval(r)
 	}
 	st.headReq = http1.EqualFold(method, "HEAD")
@@ -136,8 +143,8 @@ func (st *upstreamState) createRequest(r *Request) rc {
 	} else {
 		b = append(b, " HTTP/1.0\r\n"...)
 	}
-	for i := range p.headers {
-		h := &p.headers[i]
+	for i := range headers {
+		h := &headers[i]
 		b = append(b, h.fixed...)
 		if h.name == "" {
 			continue
@@ -158,6 +165,10 @@ func (st *upstreamState) createRequest(r *Request) rc {
 			if st.chunked {
 				b = append(b, "chunked"...)
 			}
+		case headerCacheModified:
+			b = append(b, st.caching.lastModified()...)
+		case headerCacheETag:
+			b = append(b, st.caching.etag()...)
 		}
 		if len(b) == from {
 			b = b[:line]
@@ -168,7 +179,7 @@ func (st *upstreamState) createRequest(r *Request) rc {
 	if p.passHead {
 		for i := range r.headers {
 			h := &r.headers[i]
-			if p.exclude.has(h) {
+			if exclude.has(h) {
 				continue
 			}
 			b = append(b, h.Key...)

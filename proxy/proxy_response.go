@@ -57,6 +57,7 @@ func (st *upstreamState) readHead(r *Request) (ft, rc) {
 		if buf != nil {
 			st.held = append(st.held, buf)
 			st.rest = buf.Bytes()[n:]
+			st.rawHead = buf.Bytes()[:n]
 		}
 		break
 	}
@@ -124,9 +125,18 @@ func nextStatus(status int) ft {
 // upstream is to be tried.
 func (st *upstreamState) respond(r *Request) (ft, rc) {
 	h := &st.parser.Head
+	st.cacheControl(r)
 	if h.Status >= 300 {
-		if why := nextStatus(h.Status); why != ftNone && st.mayRetry(r, why, st.picker.Tries > 1) {
-			return why, ok
+		if why := nextStatus(h.Status); why != ftNone {
+			if st.mayRetry(r, why, st.picker.Tries > 1) {
+				return why, ok
+			}
+			if st.mayUseStale(r, why) {
+				return ftNone, st.sendStale(r, cacheStale)
+			}
+		}
+		if h.Status == 304 && st.caching.status == cacheExpired && st.conf.cache.revalidate {
+			return ftNone, st.revalidated(r)
 		}
 		if c := st.interceptErrors(r); c != ok {
 			return ftNone, c
@@ -135,13 +145,23 @@ func (st *upstreamState) respond(r *Request) (ft, rc) {
 	if s := st.group.Sticky; s != nil && s.Learns() && s.Header {
 		st.learnStickyNow(r)
 	}
-	if to, found := h.Headers.Get(http1.HeaderXAccelRedirect); found && !st.conf.ignore[http1.HeaderXAccelRedirect] {
-		return ftNone, st.accelRedirect(r, to)
-	}
-	if c := st.copyHeaders(r); c != ok {
+	if again, c := st.takeHeaders(r); again || c != ok {
 		return ftNone, c
 	}
 	return ftNone, st.sendResponse(r)
+}
+
+// takeHeaders makes the response's header of the upstream's, or redirects as
+// that says.
+//
+// See: ngx_http_upstream_process_headers.
+func (st *upstreamState) takeHeaders(r *Request) (redirected bool, c rc) {
+	st.caching.decide()
+	if to, found := st.parser.Head.Headers.Get(http1.HeaderXAccelRedirect); found && !st.conf.ignore[http1.HeaderXAccelRedirect] {
+		return true, st.accelRedirect(r, to)
+	}
+	r.unconditional = !st.caching.cacheable
+	return false, st.copyHeaders(r)
 }
 
 // interceptErrors answers with error_page instead of the upstream's error.
@@ -163,6 +183,7 @@ func (st *upstreamState) interceptErrors(r *Request) rc {
 				}
 			}
 		}
+		st.cacheError(h.Status)
 		return rc(h.Status)
 	}
 	return ok
@@ -211,7 +232,11 @@ func (st *upstreamState) copyHeaders(r *Request) rc {
 			}
 			o.headers = append(o.headers, line)
 		case http1.HeaderAcceptRanges:
-			if !p.forceRanges {
+			switch {
+			case p.forceRanges:
+			case st.caching.cacheable || st.caching.serving:
+				o.acceptRanges, r.singleRange = true, !st.caching.serving
+			default:
 				o.headers = append(o.headers, *f)
 			}
 		default:
@@ -227,7 +252,9 @@ func (st *upstreamState) copyHeaders(r *Request) rc {
 			o.contentLength = n
 		}
 	}
-	o.acceptRanges = p.forceRanges
+	if p.forceRanges {
+		o.acceptRanges, r.singleRange = true, !st.caching.serving
+	}
 	return ok
 }
 

@@ -69,6 +69,8 @@ type upstreamState struct {
 	parser       http1.ResponseParser
 	held         []*netconn.Buffer // what response headers point into
 	rest         []byte            // body bytes that came with the header
+	rawHead      []byte            // the header as it came
+	first        firstPiece
 	headBytes    int64
 	framing      http1.Framing
 	chunks       http1.Chunked
@@ -83,6 +85,7 @@ type upstreamState struct {
 	memcached    *memcachedConf // memcached_pass is at work
 	memcachedKey string
 	storeFile    *proxyStore
+	caching      caching
 
 	// Watching the client.
 	client   *netconn.Conn
@@ -129,13 +132,14 @@ func (st *upstreamState) release() {
 func (st *upstreamState) reset() {
 	st.conf, st.group, st.peer, st.conn, st.client, st.cancel = nil, nil, nil, nil, nil, nil
 	st.vars, st.key, st.peerName, st.uri, st.host, st.tlsName, st.stickyID = proxyVars{}, upstream.Key{}, "", "", "", "", ""
-	st.body, st.rest, st.sender, st.dialOpts, st.balancer = nil, nil, nil, upstream.DialOptions{}, luaBalancer{}
+	st.body, st.rest, st.rawHead, st.sender, st.dialOpts, st.balancer = nil, nil, nil, nil, upstream.DialOptions{}, luaBalancer{}
 	st.bodyFrom, st.bodySize, st.length = bodyNone, 0, -1
 	st.cached, st.chunked, st.headReq, st.noBuffer, st.sentAny, st.sentBody, st.dialErr = false, false, false, false, false, false, false
 	st.assumed = false
 	st.keepalive, st.upgrade, st.buffering, st.gotAny, st.headerDone = false, false, false, false, false
 	st.headBytes, st.left, st.framing, st.cookieAt = 0, 0, http1.Framing{}, -1
-	st.chunks, st.storeFile = http1.Chunked{}, nil
+	st.first = firstPiece{}
+	st.chunks, st.storeFile, st.caching = http1.Chunked{}, nil, caching{}
 	st.watching, st.memcached, st.memcachedKey = false, nil, ""
 	st.gone.Store(false)
 }
@@ -160,7 +164,7 @@ func (st *upstreamState) hangup() {
 //
 // See: ngx_http_upstream_rd_check_broken_connection.
 func (st *upstreamState) watch(r *Request) {
-	if st.conf.ignoreAbort || st.conf.storing() || r.main.conn == nil {
+	if st.conf.ignoreAbort || st.conf.storing() || st.caching.cacheable || r.main.conn == nil {
 		return
 	}
 	nc := r.main.conn.nc

@@ -3,9 +3,10 @@ package proxy
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
+
+	"huidu/proxy/cache"
 )
 
 // proxyStore is a response on its way into a file (proxy_store).
@@ -43,6 +44,7 @@ func (s *proxyStore) drop() {
 
 // tee writes a piece of the body into the file as well.
 func (st *upstreamState) tee(r *Request, p []byte) error {
+	st.caching.write(r, p)
 	s := st.storeFile
 	if s == nil || s.tmp == nil || len(p) == 0 {
 		return nil
@@ -75,12 +77,7 @@ func (st *upstreamState) keepStore(r *Request) {
 		return
 	}
 	mode := storeMode(st.conf.storeAccess)
-	if err := os.MkdirAll(filepath.Dir(path), mode|(mode&0o444)>>2|0o700); err != nil {
-		r.logf(logCrit, "mkdir() \"%s\" failed (%s) while reading upstream", filepath.Dir(path), errnoText(err))
-		return
-	}
 	name := s.tmp.Name()
-	os.Chmod(name, mode)
 	if v, found := st.parser.Head.Headers.GetName("Last-Modified"); found {
 		if t, good := parseHTTPTime(v); good {
 			os.Chtimes(name, time.Time{}, time.Unix(t, 0))
@@ -88,26 +85,10 @@ func (st *upstreamState) keepStore(r *Request) {
 	}
 	s.tmp.Close()
 	s.tmp = nil
-	if err := os.Rename(name, path); err == nil {
-		return
-	}
-	if err := copyFile(name, path, mode); err != nil {
+	if err := cache.Move(name, path, mode|(mode&0o444)>>2|0o700, mode); err != nil {
 		r.logf(logCrit, "rename() \"%s\" to \"%s\" failed (%s) while reading upstream", name, path, errnoText(err))
+		os.Remove(name)
 	}
-	os.Remove(name)
-}
-
-// copyFile stands in for rename between file systems.
-func copyFile(from, to string, mode os.FileMode) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	tmp := to + "." + strconv.FormatInt(time.Now().UnixNano(), 36)
-	if err := os.WriteFile(tmp, data, mode); err != nil {
-		return err
-	}
-	return os.Rename(tmp, to)
 }
 
 // storeMode reads store_access: "user:rw group:rw all:r".

@@ -27,7 +27,26 @@ var upstreamVars = map[string]getter{
 	"upstream_bytes_sent": upstreamList(func(b []byte, t *upstreamTry) []byte {
 		return strconv.AppendInt(b, t.bytesSent, 10)
 	}),
-	"upstream_cache_status":     func(*Request) (string, bool) { return "", false },
+	"upstream_cache_status": func(r *Request) (string, bool) {
+		if r.up == nil || r.up.caching.status == cacheNone {
+			return "", false
+		}
+		return r.up.caching.status.String(), true
+	},
+	"upstream_cache_last_modified": func(r *Request) (string, bool) {
+		if r.up == nil {
+			return "", false
+		}
+		v := r.up.caching.lastModified()
+		return v, v != ""
+	},
+	"upstream_cache_etag": func(r *Request) (string, bool) {
+		if r.up == nil {
+			return "", false
+		}
+		v := r.up.caching.etag()
+		return v, v != ""
+	},
 	"proxy_host":                func(r *Request) (string, bool) { return r.proxyVar(func(v *proxyVars) string { return v.hostHeader }) },
 	"proxy_port":                func(r *Request) (string, bool) { return r.proxyVar(func(v *proxyVars) string { return v.port }) },
 	"proxy_add_x_forwarded_for": varAddXForwardedFor,

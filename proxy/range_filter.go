@@ -38,7 +38,11 @@ func rangeFilter(r *Request) rc {
 		o.headers.AddID(http1.HeaderAcceptRanges, "bytes")
 		return ok
 	}
-	ranges, c := parseRanges(v[6:], o.contentLength, r.loc.conf.Core.MaxRanges.V)
+	limit := r.loc.conf.Core.MaxRanges.V
+	if r.singleRange {
+		limit = 1
+	}
+	ranges, c := parseRanges(v[6:], o.contentLength, limit)
 	switch c {
 	case declined:
 		o.headers.AddID(http1.HeaderAcceptRanges, "bytes")

@@ -26,21 +26,23 @@ type Request struct {
 	nsub    int      // depth of subrequests left
 
 	// What the client asked for.
-	head        http1.RequestHead
-	method      string
-	methodID    http1.MethodID
-	uri         string // decoded, normalised
-	args        string
-	unparsedURI string // $request_uri
-	exten       string
-	headers     http1.Headers // the request headers, after directives changed them
-	headersSet  bool          // headers is no longer head.Headers
-	host        string        // validated, lower-cased; "" when there was none
-	start       time.Time
-	validURI    bool // unparsedURI still says what uri says
-	internal    bool
-	noLocation  bool // rewrite … break: uri no longer begins with the location's prefix
-	body        requestBody
+	head          http1.RequestHead
+	method        string
+	methodID      http1.MethodID
+	uri           string // decoded, normalised
+	args          string
+	unparsedURI   string // $request_uri
+	exten         string
+	headers       http1.Headers // the request headers, after directives changed them
+	headersSet    bool          // headers is no longer head.Headers
+	host          string        // validated, lower-cased; "" when there was none
+	start         time.Time
+	validURI      bool // unparsedURI still says what uri says
+	internal      bool
+	unconditional bool // the upstream's response: If-Modified-Since and its like are the upstream's business
+	singleRange   bool // the body comes piece by piece: no multipart ranges
+	noLocation    bool // rewrite … break: uri no longer begins with the location's prefix
+	body          requestBody
 
 	// Where in the phase engine it is.
 	next         nextStep
@@ -69,6 +71,7 @@ type Request struct {
 	// The response.
 	out        respHead
 	w          responseWriter
+	beforeHead func(r *Request) // when the header filters are through
 	stages     []bodyStage
 	headerSent bool
 	headerOnly bool  // HEAD, 204, 304: no body bytes
@@ -92,7 +95,8 @@ type Request struct {
 	headMem         []byte
 	modules         moduleState
 	cleanups        []func()
-	sslContext      string // of the log lines of a TLS handshake's script
+	behind          sync.WaitGroup // updates of the cache that use the request's memory
+	sslContext      string         // of the log lines of a TLS handshake's script
 	subStatesMu     sync.Mutex
 	subStates       []any // luacompat's states of subrequests that have cosockets open
 	logFields       []byte

@@ -10,6 +10,7 @@ import (
 	"huidu/luacompat"
 	"huidu/luacompat/pcre"
 	"huidu/nginxconf"
+	"huidu/proxy/cache"
 	"huidu/proxy/http1"
 	"huidu/proxy/upstream"
 )
@@ -39,6 +40,7 @@ type Router struct {
 	luaDefaults       *luacompat.LocationConf
 	reqLimits         map[string]*reqZone
 	connLimits        map[string]*connZone
+	caches            map[string]*cache.Zone // proxy_cache_path, by zone
 	resolve           func(ctx context.Context, host string) ([]netip.Addr, error)
 
 	files    fileCache              // small static files

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 
 	"huidu/luacompat"
@@ -112,6 +113,7 @@ func (q *luaRequest) Capture(reqs []luacompat.CaptureRequest) ([]luacompat.Captu
 	for i := range reqs {
 		sr := q.r.prepareCapture(&reqs[i])
 		wg.Go(func() { q.r.runCapture(sr, &out[i]) })
+		runtime.Gosched() // they begin in the order asked for, not the last first
 	}
 	wg.Wait()
 	return out, nil

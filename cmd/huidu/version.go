@@ -33,7 +33,6 @@ var (
 		"--without-http_grpc_module",
 		"--without-http_scgi_module",
 		"--without-http_uwsgi_module",
-		"--without-http-cache",
 		"--without-mail_imap_module",
 		"--without-mail_pop3_module",
 		"--without-mail_smtp_module",

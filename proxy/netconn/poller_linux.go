@@ -281,8 +281,10 @@ func (p *poller) run(raw syscall.RawConn) {
 		if err := raw.Read(take); err != nil {
 			panic(fmt.Sprintf("netconn: epoll: %v", err))
 		}
+		// Go runs the goroutine that was woken last before the others: the
+		// first event goes last, so that all are dealt with in their order.
 		for i := range events[:n] {
-			e := &events[i]
+			e := &events[(i+1)%n]
 			if s := p.lookup(int(e.Fd)); s != nil && s.gen == e.Pad {
 				s.event(e.Events)
 			}
