@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sort"
 	"sync"
 	"time"
+
+	"huidu/luacompat/expr"
 )
 
 // SharedDicts holds every lua_shared_dict of the process. It outlives a
@@ -63,6 +66,69 @@ func (s *SharedDicts) Zones() map[string]*Dict {
 		m[name] = d
 	}
 	return m
+}
+
+// Zone is the zone of a name, nil when none was declared.
+func (s *SharedDicts) Zone(name string) *Dict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.zones[name]
+}
+
+// Fetch is ngx.shared.DICT:get: nil with nothing said when there is none.
+func (d *Dict) Fetch(key string) (expr.Value, error) {
+	v, _, _, err := d.lookup(key, false)
+	if err != nil {
+		return expr.Value{}, err
+	}
+	switch v.kind {
+	case kindString:
+		return expr.Text(v.str), nil
+	case kindNumber:
+		return expr.Num(v.num), nil
+	case kindBoolean:
+		return expr.Bool(v.num != 0), nil
+	}
+	return expr.Value{}, nil
+}
+
+// Flush empties the zone at once.
+func (d *Dict) Flush() {
+	d.flushAll()
+	d.flushExpired(0)
+}
+
+// Dump shows what the zone holds, for comparisons.
+func (d *Dict) Dump() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := make([]string, 0, len(d.items))
+	for k, it := range d.items {
+		keys = append(keys, fmt.Sprintf("%q=%v@%d", k, it.val, it.expires))
+	}
+	sort.Strings(keys)
+	return fmt.Sprint(keys)
+}
+
+// Put is ngx.shared.DICT:set for the values that a dict can hold.
+func (d *Dict) Put(key string, v expr.Value, ttl float64) error {
+	var dv dictValue
+	switch v.K {
+	case expr.String:
+		dv = dictValue{kind: kindString, str: v.S}
+	case expr.Number:
+		dv = dictValue{kind: kindNumber, num: v.N}
+	case expr.True, expr.False:
+		dv = dictValue{kind: kindBoolean}
+		if v.K == expr.True {
+			dv.num = 1
+		}
+	case expr.Nil:
+	default:
+		return errors.New("bad value type")
+	}
+	_, err := d.store(0, key, dv, int64(ttl*1000), 0)
+	return err
 }
 
 // valueKind is the type of a stored value.

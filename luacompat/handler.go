@@ -86,30 +86,7 @@ func (h *handler) left() (Outcome, error) {
 	if !inYield.has(h.phase) {
 		return h.out, nil
 	}
-	code, content := h.out.Status, h.phase == PhaseContent
-	if code >= 200 && h.req.Status() == 0 && !h.req.HeaderSent() {
-		h.req.SetStatus(code)
-	}
-	if code == ngxOK && content || code >= 200 && code < 300 && code != 204 {
-		if !h.sendEOF() {
-			return Outcome{Kind: ExitStatus, Status: ngxError}, nil
-		}
-	}
-	if h.req.HeaderSent() && code > ngxOK && code != 408 && code != 499 && code != 444 {
-		if code = 200; content {
-			code = ngxOK
-		}
-	}
-	if code == ngxOK || code == ngxDeclined && !content {
-		if !content && h.req.HeaderSent() {
-			h.sendEOF()
-			return Outcome{Kind: ExitStatus, Status: 200}, nil
-		}
-		if code == ngxOK {
-			return Outcome{}, nil
-		}
-	}
-	return Outcome{Kind: ExitStatus, Status: code}, nil
+	return leave(h.phase, h.req, h.out.Status, h.sendEOF)
 }
 
 // faulted logs a script's fault and ends the request as ngx_lua does.

@@ -34,6 +34,10 @@ func (rt *Runtime) newHub() *link.Hub {
 	return link.NewHub(link.Options{Dial: dial})
 }
 
+// RedisHub is where the connections of scripts to Redis are kept, for others
+// who speak to the same servers.
+func (rt *Runtime) RedisHub() *link.Hub { return rt.hub }
+
 // openNet makes what speaks to the network: cosockets and resty.redis.
 func (w *Worker) openNet() {
 	env := &socket.Env{

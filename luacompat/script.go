@@ -42,6 +42,9 @@ type loadedFile struct{ proto *lua.FunctionProto }
 // tells earlier. File scripts are read at their first run.
 func (rt *Runtime) Compile(c Chunk) (*Script, error) {
 	s := &Script{rt: rt, chunk: c}
+	if c.Program != nil {
+		return s, nil
+	}
 	if c.Inline {
 		s.proto, s.err = rt.compile([]byte(c.Source), c.Name)
 		s.fns = make([]atomic.Pointer[lua.LFunction], len(rt.workers))
@@ -83,12 +86,18 @@ func (s *Script) Place(req Request) string {
 // when Run returns a *ScriptError; the Outcome then holds the status with
 // which nginx ends the request.
 func (s *Script) Run(ctx context.Context, phase Phase, req Request) (Outcome, error) {
+	if s.chunk.Program != nil {
+		return s.chunk.Program(ctx, phase, req)
+	}
 	return s.run(ctx, phase, req, nil)
 }
 
 // RunSet runs a set_by_lua* script; args are what ngx.arg gives. The result
 // is the Outcome's Value.
 func (s *Script) RunSet(ctx context.Context, req Request, args []string) (Outcome, error) {
+	if s.chunk.Program != nil {
+		return s.chunk.Program(ctx, PhaseSet, req)
+	}
 	return s.run(ctx, PhaseSet, req, &setArgs{values: args})
 }
 

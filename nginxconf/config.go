@@ -447,9 +447,10 @@ type LuaCode struct {
 	Pos       Pos
 	Directive string // content_by_lua_block, …
 	Inline    bool
-	Source    string // inline text, verbatim
-	Path      *Value // file form; relative paths are resolved against the prefix
-	ChunkName string // as ngx_lua names it: "=content_by_lua(nginx.conf:6)" or "@path"
+	Source    string   // inline text, verbatim
+	Path      *Value   // file form; relative paths are resolved against the prefix
+	ChunkName string   // as ngx_lua names it: "=content_by_lua(nginx.conf:6)" or "@path"
+	Release   *Release // a rule in the script's place
 }
 
 // LuaMain holds the lua_* directives of the http block.

@@ -21,6 +21,7 @@ func modules() []moduleRows {
 		{"ngx_http_ssl_module", sslRows()},
 		{"ngx_http_v2_module", http2Rows()},
 		{"ngx_http_lua_module", luaRows()},
+		{"huidu_release", releaseRows()},
 		{"ngx_http_echo_module", echoRows()},
 		{"ngx_http_headers_more_filter_module", moreRows()},
 		{"ngx_http_set_misc_module", setMiscRows()},

@@ -22,6 +22,7 @@ const (
 	CtxStream
 	CtxStreamServer
 	CtxStreamUpstream
+	CtxRelease
 	CtxAny Context = 1<<iota - 1
 )
 
@@ -39,7 +40,7 @@ const (
 )
 
 var contextNames = []string{"main", "events", "http", "server", "if-in-server", "location", "if-in-location",
-	"limit_except", "upstream", "stream", "stream-server", "stream-upstream"}
+	"limit_except", "upstream", "stream", "stream-server", "stream-upstream", "release"}
 
 // String lists the contexts, separated by "|".
 func (c Context) String() string {

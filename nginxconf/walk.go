@@ -30,6 +30,7 @@ type build struct {
 	zones     map[string]string    // shared memory zones: name to the directive that made it
 	ups       map[string]*Upstream // by upKey
 	implicit  []*implicitUp        // made for literal addresses, in order
+	steps     *[]ReleaseStep       // of the rule or block being read
 }
 
 func newBuild(files Files, opt Options) *build {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"strings"
 
+	"huidu/luacompat/expr"
 	"huidu/nginxconf"
 )
 
@@ -210,7 +211,7 @@ func (c *compiler) splitVar(s *nginxconf.SplitClients) error {
 		parts = append(parts, part{below: uint32(sum), value: v})
 	}
 	c.rt.vars.derive(s.Var, func(r *Request) (string, bool) {
-		h := murmur2(src.eval(r))
+		h := expr.Murmur2(src.eval(r))
 		for i := range parts {
 			if p := &parts[i]; p.below == 0 || h < p.below {
 				return p.value.eval(r), true
@@ -219,34 +220,4 @@ func (c *compiler) splitVar(s *nginxconf.SplitClients) error {
 		return "", false
 	}, false)
 	return nil
-}
-
-// murmur2 is ngx_murmur_hash2.
-func murmur2(s string) uint32 {
-	const m = 0x5bd1e995
-	h := uint32(len(s))
-	for len(s) >= 4 {
-		k := uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-		k *= m
-		k ^= k >> 24
-		k *= m
-		h *= m
-		h ^= k
-		s = s[4:]
-	}
-	switch len(s) {
-	case 3:
-		h ^= uint32(s[2]) << 16
-		fallthrough
-	case 2:
-		h ^= uint32(s[1]) << 8
-		fallthrough
-	case 1:
-		h ^= uint32(s[0])
-		h *= m
-	}
-	h ^= h >> 13
-	h *= m
-	h ^= h >> 15
-	return h
 }

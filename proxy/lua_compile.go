@@ -3,11 +3,13 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"strings"
 	"time"
 
 	"huidu/luacompat"
 	"huidu/nginxconf"
+	"huidu/proxy/release"
 	"huidu/proxy/tlsconf"
 )
 
@@ -94,6 +96,9 @@ func (c *compiler) script(code *nginxconf.LuaCode, phase luacompat.Phase) (*luac
 	if code == nil {
 		return nil, nil
 	}
+	if code.Release != nil {
+		return c.rule(code.Release, phase)
+	}
 	chunk := luacompat.Chunk{Directive: code.Directive, Name: code.ChunkName, Source: code.Source, Inline: code.Inline, Phase: phase}
 	if code.Path != nil {
 		path, err := c.value(*code.Path, code.Pos)
@@ -121,6 +126,15 @@ func (c *compiler) script(code *nginxconf.LuaCode, phase luacompat.Phase) (*luac
 		return nil, errAt(code.Pos, "%v", err)
 	}
 	return s, nil
+}
+
+// rule compiles a gray-release rule, which runs where a script would.
+func (c *compiler) rule(spec *nginxconf.Release, phase luacompat.Phase) (*luacompat.Script, error) {
+	r, err := release.Compile(spec, release.Options{Hub: c.rt.lua.RedisHub(), Dict: c.rt.opts.dicts.Zone})
+	if err != nil {
+		return nil, fmt.Errorf("release: %w", err)
+	}
+	return c.rt.lua.Compile(luacompat.Chunk{Directive: "release", Phase: phase, Program: r.Run})
 }
 
 // compileLua compiles the *_by_lua* of a location.

@@ -137,6 +137,24 @@ func (q *luaRequest) Header(name string) []string {
 	return out
 }
 
+// FindHeader is for rules, which ask for single headers. See:
+// release.HeaderFinder.
+func (q *luaRequest) FindHeader(limit int, name string, equal func(header, name string) bool) (first string, n int) {
+	hs := q.r.headers
+	if limit > 0 && len(hs) > limit {
+		hs = hs[:limit]
+	}
+	for i := range hs {
+		if equal(hs[i].Key, name) {
+			if n == 0 {
+				first = q.r.own(hs[i].Value)
+			}
+			n++
+		}
+	}
+	return first, n
+}
+
 // ownHeaders makes the request's headers a list of its own before the first
 // change.
 func (r *Request) ownHeaders() {

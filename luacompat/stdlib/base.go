@@ -234,7 +234,7 @@ func baseTonumber(L *lua.LState) int {
 		return ArgError(L, 2, "base out of range")
 	}
 	s := Str(L, 1)
-	if f, ok := parseBase(s, base); ok {
+	if f, ok := ParseBase(s, base); ok {
 		L.Push(lua.LNumber(f))
 	} else {
 		L.Push(lua.LNil)
@@ -242,8 +242,8 @@ func baseTonumber(L *lua.LState) int {
 	return 1
 }
 
-// parseBase reads an integer of another base, as strtoul does.
-func parseBase(s string, base int) (float64, bool) {
+// ParseBase reads an integer of another base, as strtoul does.
+func ParseBase(s string, base int) (float64, bool) {
 	s = strings.Trim(s, " \t\n\v\f\r")
 	neg := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {

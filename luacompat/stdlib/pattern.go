@@ -1,7 +1,10 @@
 package stdlib
 
 import (
+	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -107,7 +110,7 @@ func (m *matcher) classEnd(p int) int {
 	switch c {
 	case '%':
 		if p >= len(m.pat) {
-			m.L.RaiseError("%s", "malformed pattern (ends with '%')")
+			m.raise("%s", "malformed pattern (ends with '%')")
 		}
 		return p + 1
 	case '[':
@@ -116,13 +119,13 @@ func (m *matcher) classEnd(p int) int {
 		}
 		for first := true; first || p >= len(m.pat) || m.pat[p] != ']'; first = false {
 			if p >= len(m.pat) {
-				m.L.RaiseError("malformed pattern (missing ']')")
+				m.raise("malformed pattern (missing ']')")
 			}
 			c := m.pat[p]
 			p++
 			if c == '%' {
 				if p >= len(m.pat) {
-					m.L.RaiseError("malformed pattern (missing ']')")
+					m.raise("malformed pattern (missing ']')")
 				}
 				p++
 			}
@@ -180,7 +183,7 @@ func (m *matcher) single(s, p, ep int) bool {
 func (m *matcher) match(s, p int) int {
 	m.depth++
 	if m.depth > maxMatch {
-		m.L.RaiseError("pattern too complex")
+		m.raise("pattern too complex")
 	}
 	e := m.run(s, p)
 	m.depth--
@@ -218,7 +221,7 @@ func (m *matcher) run(s, p int) int {
 				case c == 'f':
 					p += 2
 					if p >= len(pat) || pat[p] != '[' {
-						m.L.RaiseError("%s", "missing '[' after '%f' in pattern")
+						m.raise("%s", "missing '[' after '%f' in pattern")
 					}
 					ep := m.classEnd(p)
 					var prev, cur byte
@@ -350,7 +353,7 @@ func (m *matcher) minExpand(s, p, ep int) int {
 
 func (m *matcher) open(s, p, what int) int {
 	if m.level >= maxCaptures {
-		m.L.RaiseError("too many captures")
+		m.raise("too many captures")
 	}
 	m.caps[m.level] = capture{s, what}
 	m.level++
@@ -370,7 +373,7 @@ func (m *matcher) shut(s, p int) int {
 		}
 	}
 	if l < 0 {
-		m.L.RaiseError("invalid pattern capture")
+		m.raise("invalid pattern capture")
 	}
 	m.caps[l].len = s - m.caps[l].start
 	e := m.match(s, p)
@@ -382,7 +385,7 @@ func (m *matcher) shut(s, p int) int {
 
 func (m *matcher) balance(s, p int) int {
 	if p+1 >= len(m.pat) {
-		m.L.RaiseError("unbalanced pattern")
+		m.raise("unbalanced pattern")
 	}
 	if s >= len(m.src) || m.src[s] != m.pat[p] {
 		return -1
@@ -406,7 +409,7 @@ func (m *matcher) balance(s, p int) int {
 func (m *matcher) back(s int, digit byte) int {
 	l := int(digit) - '1'
 	if l < 0 || l >= m.level || m.caps[l].len == captureUnfinished {
-		m.L.RaiseError("invalid capture index")
+		m.raise("invalid capture index")
 	}
 	c := m.caps[l]
 	if c.len < 0 {
@@ -423,7 +426,7 @@ func (m *matcher) back(s int, digit byte) int {
 func (m *matcher) value(i, s, e int) lua.LValue {
 	if i >= m.level {
 		if i != 0 {
-			m.L.RaiseError("invalid capture index")
+			m.raise("invalid capture index")
 		}
 		return StringValue(m.src[s:e])
 	}
@@ -432,7 +435,7 @@ func (m *matcher) value(i, s, e int) lua.LValue {
 	case capturePosition:
 		return IntValue(c.start + 1)
 	case captureUnfinished:
-		m.L.RaiseError("unfinished capture")
+		m.raise("unfinished capture")
 	}
 	return StringValue(m.src[c.start : c.start+c.len])
 }
@@ -473,4 +476,65 @@ func special(pat string) bool {
 		}
 	}
 	return false
+}
+
+// raise raises an error in the Lua state, or panics for MatchPattern.
+func (m *matcher) raise(format string, args ...any) {
+	if m.L == nil {
+		panic(patternError(fmt.Sprintf(format, args...)))
+	}
+	m.L.RaiseError(format, args...)
+}
+
+type patternError string
+
+// Capture is what a pattern captured: a text, or a position when At is not 0.
+type Capture struct {
+	Text string
+	At   int
+}
+
+// MatchPattern is string.find without a Lua state, from the byte at init on:
+// where the match begins and ends, with its captures. A match that is not
+// found has from < 0; err is what Lua raises for a malformed pattern.
+func MatchPattern(s, pat string, init int) (from, to int, caps []Capture, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, ok := r.(patternError)
+			if !ok {
+				panic(r)
+			}
+			from, err = -1, errors.New(string(p))
+		}
+	}()
+	if !special(pat) {
+		i := strings.Index(s[init:], pat)
+		if i < 0 {
+			return -1, 0, nil, nil
+		}
+		return init + i, init + i + len(pat), nil, nil
+	}
+	m := matcher{src: s, pat: pat}
+	p := 0
+	if pat[0] == '^' {
+		p = 1
+	}
+	for at := init; at <= len(s); at++ {
+		m.reset()
+		if e := m.match(at, p); e >= 0 {
+			for i := range m.level {
+				switch v := m.value(i, at, e).(type) {
+				case lua.LString:
+					caps = append(caps, Capture{Text: string(v)})
+				case lua.LNumber:
+					caps = append(caps, Capture{At: int(v)})
+				}
+			}
+			return at, e, caps, nil
+		}
+		if p == 1 {
+			break
+		}
+	}
+	return -1, 0, nil, nil
 }

@@ -393,3 +393,9 @@ func (m *matcher) replace(b []byte, repl lua.LValue, s, e int) []byte {
 	}
 	return append(b, m.src[s:e]...)
 }
+
+// Substring is string.sub without a Lua state.
+func Substring(s string, i, j int) string {
+	from, to := span(len(s), i, j)
+	return s[from:to]
+}

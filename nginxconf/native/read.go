@@ -201,6 +201,10 @@ func (r *reader) blocksOf(parent *nginxconf.Node, name string, e *ast.MappingVal
 	}
 	for _, k := range entries {
 		args, err := r.words(k.Key)
+		if verbatim(name) {
+			args = make([]string, 1)
+			args[0], err = r.text(k.Key)
+		}
 		if err != nil {
 			return nil, err
 		}

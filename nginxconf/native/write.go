@@ -16,7 +16,7 @@ var blockKeys = map[string]string{"server": "servers", "upstream": "upstreams", 
 
 // ordered are the modules whose directives depend on each other's order.
 var ordered = map[string]bool{"ngx_http_rewrite_module": true, "ngx_http_set_misc_module": true, "ngx_http_access_module": true,
-	"ngx_http_echo_module": true, "ngx_http_headers_more_filter_module": true}
+	"ngx_http_echo_module": true, "huidu_release": true, "ngx_http_headers_more_filter_module": true}
 
 // Write writes a tree as huidu.yaml.
 func Write(nodes []*nginxconf.Node) ([]byte, error) {
@@ -51,6 +51,17 @@ func rawBlock(name string) bool {
 		return true
 	}
 	return false
+}
+
+// verbatim reports whether a block's key is its one argument as it stands.
+func verbatim(name string) bool { return name == "when" }
+
+// head is a block's key.
+func head(n *nginxconf.Node) string {
+	if verbatim(n.Name) && len(n.Args) == 1 {
+		return n.Args[0]
+	}
+	return quoteWords(n.Args)
 }
 
 func key(n *nginxconf.Node) string {
@@ -150,16 +161,16 @@ func (w *writer) group(g *group, indent int, raw bool) {
 		w.line(indent, k)
 		seen, repeated := map[string]bool{}, false
 		for _, n := range g.nodes {
-			words := quoteWords(n.Args)
+			words := head(n)
 			repeated = repeated || seen[words]
 			seen[words] = true
 		}
 		for _, n := range g.nodes {
 			if repeated {
 				w.line(indent+1, "-")
-				w.block(w.scalar(quoteWords(n.Args))+":", n, indent+2)
+				w.block(w.scalar(head(n))+":", n, indent+2)
 			} else {
-				w.block(w.scalar(quoteWords(n.Args))+":", n, indent+1)
+				w.block(w.scalar(head(n))+":", n, indent+1)
 			}
 		}
 	case len(g.nodes) == 1:

@@ -69,3 +69,7 @@ var common = strings.Fields(`get set mget mset del incr decr llen lindex lpop
 lpush lrange linsert hexists hget hset hmget hdel smembers sismember sadd srem
 sdiff sinter sunion zrange zrangebyscore zrank zadd zrem zincrby auth eval
 expire script sort`)
+
+// Sharable reports whether a command may travel on a connection that others
+// use too.
+func Sharable(cmd string) bool { return kindOf(cmd) == sharable }
