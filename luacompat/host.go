@@ -60,12 +60,12 @@ type Chunk struct {
 	// lua_code_cache off.
 	Path  func(Request) (string, error)
 	Phase Phase
-	// Program runs in the script's place when it is not nil: a rule.
-	Program Program
+	// Native runs in the script's place when it is not nil: a rule.
+	Native Native
 }
 
-// Program is what can stand where a script stands.
-type Program func(ctx context.Context, phase Phase, req Request) (Outcome, error)
+// Native is what can stand where a script stands.
+type Native func(ctx context.Context, phase Phase, req Request) (Outcome, error)
 
 // Exports that other rooms call (implemented in runtime.go, script.go,
 // state.go, dicts.go):

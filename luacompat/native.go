@@ -8,7 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// What follows is for programs that stand in a script's place (see Program):
+// What follows is for programs that stand in a script's place (see Native):
 // they end requests and name headers in the very same way.
 
 // ParseArgs gives the pairs of a query string as ngx.req.get_uri_args decodes
@@ -104,7 +104,7 @@ func leave(phase Phase, req Request, code int, eof func() bool) (Outcome, error)
 	return Outcome{Kind: ExitStatus, Status: code}, nil
 }
 
-// Leave is how nginx goes on after a Program: out is what its last call was
+// Leave is how nginx goes on after a Native: out is what its last call was
 // to end the request with; returned tells that it ran to its end instead.
 func Leave(phase Phase, req Request, out Outcome, returned bool) (Outcome, error) {
 	eof := func() bool { return req.EOFSent() || req.EOF() == nil }
@@ -122,7 +122,7 @@ func Leave(phase Phase, req Request, out Outcome, returned bool) (Outcome, error
 	return out, nil
 }
 
-// Faulted is how nginx goes on after a Program that failed.
+// Faulted is how nginx goes on after a Native that failed.
 func Faulted(phase Phase, req Request, msg string) (Outcome, error) {
 	err := &ScriptError{phase, msg}
 	if !inYield.has(phase) && !inSSL.has(phase) || req.HeaderSent() {

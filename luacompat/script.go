@@ -42,7 +42,7 @@ type loadedFile struct{ proto *lua.FunctionProto }
 // tells earlier. File scripts are read at their first run.
 func (rt *Runtime) Compile(c Chunk) (*Script, error) {
 	s := &Script{rt: rt, chunk: c}
-	if c.Program != nil {
+	if c.Native != nil {
 		return s, nil
 	}
 	if c.Inline {
@@ -86,8 +86,8 @@ func (s *Script) Place(req Request) string {
 // when Run returns a *ScriptError; the Outcome then holds the status with
 // which nginx ends the request.
 func (s *Script) Run(ctx context.Context, phase Phase, req Request) (Outcome, error) {
-	if s.chunk.Program != nil {
-		return s.chunk.Program(ctx, phase, req)
+	if s.chunk.Native != nil {
+		return s.chunk.Native(ctx, phase, req)
 	}
 	return s.run(ctx, phase, req, nil)
 }
@@ -95,8 +95,8 @@ func (s *Script) Run(ctx context.Context, phase Phase, req Request) (Outcome, er
 // RunSet runs a set_by_lua* script; args are what ngx.arg gives. The result
 // is the Outcome's Value.
 func (s *Script) RunSet(ctx context.Context, req Request, args []string) (Outcome, error) {
-	if s.chunk.Program != nil {
-		return s.chunk.Program(ctx, PhaseSet, req)
+	if s.chunk.Native != nil {
+		return s.chunk.Native(ctx, PhaseSet, req)
 	}
 	return s.run(ctx, PhaseSet, req, &setArgs{values: args})
 }

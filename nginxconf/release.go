@@ -95,6 +95,9 @@ func (b *build) releaseCode(n *Node, phase string) (*LuaCode, error) {
 // addReleaseStep adds a step to the rule or block that is being read.
 func addReleaseStep(b *build, n *Node) error {
 	s := ReleaseStep{Name: n.Name, Args: n.Args, Pos: n.Pos()}
+	if len(s.Args) == 0 {
+		s.Args = nil
+	}
 	if n.Name == "otherwise" {
 		if k := len(*b.steps); k == 0 || (*b.steps)[k-1].Name != "when" {
 			return b.emerg(`"otherwise" must follow a "when"`)

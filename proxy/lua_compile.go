@@ -134,7 +134,7 @@ func (c *compiler) rule(spec *nginxconf.Release, phase luacompat.Phase) (*luacom
 	if err != nil {
 		return nil, fmt.Errorf("release: %w", err)
 	}
-	return c.rt.lua.Compile(luacompat.Chunk{Directive: "release", Phase: phase, Program: r.Run})
+	return c.rt.lua.Compile(luacompat.Chunk{Directive: "release", Phase: phase, Native: r.Run})
 }
 
 // compileLua compiles the *_by_lua* of a location.

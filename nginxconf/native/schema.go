@@ -21,7 +21,7 @@ var schemaContexts = []struct {
 	{"server", nginxconf.CtxServer}, {"if-in-server", nginxconf.CtxServerIf}, {"location", nginxconf.CtxLocation},
 	{"if-in-location", nginxconf.CtxLocationIf}, {"limit_except", nginxconf.CtxLimitExcept},
 	{"upstream", nginxconf.CtxUpstream}, {"stream", nginxconf.CtxStream}, {"stream-server", nginxconf.CtxStreamServer},
-	{"stream-upstream", nginxconf.CtxStreamUpstream},
+	{"stream-upstream", nginxconf.CtxStreamUpstream}, {"release", nginxconf.CtxRelease},
 }
 
 type schema = map[string]any

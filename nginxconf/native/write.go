@@ -20,9 +20,9 @@ var ordered = map[string]bool{"ngx_http_rewrite_module": true, "ngx_http_set_mis
 
 // Write writes a tree as huidu.yaml.
 func Write(nodes []*nginxconf.Node) ([]byte, error) {
-	w := &writer{modules: map[string]string{}, flags: map[string]bool{}, bare: map[string]bool{}}
+	w := &writer{ordered: map[string]bool{}, flags: map[string]bool{}, bare: map[string]bool{}}
 	for _, r := range nginxconf.Rows() {
-		w.modules[r.Name] = r.Module
+		w.ordered[r.Name] = w.ordered[r.Name] || ordered[r.Module]
 		w.flags[r.Name] = w.flags[r.Name] || r.Args == "on|off"
 		w.bare[r.Name] = w.bare[r.Name] || strings.HasPrefix(r.Args, "0")
 	}
@@ -32,7 +32,7 @@ func Write(nodes []*nginxconf.Node) ([]byte, error) {
 
 type writer struct {
 	sb      strings.Builder
-	modules map[string]string
+	ordered map[string]bool
 	flags   map[string]bool
 	bare    map[string]bool
 	err     error
@@ -85,7 +85,7 @@ func (w *writer) body(nodes []*nginxconf.Node, indent int, raw bool) {
 		}
 	} else {
 		for _, n := range nodes {
-			if ordered[w.modules[n.Name]] {
+			if w.ordered[n.Name] {
 				steps[n.Name]++
 			}
 		}
