@@ -83,6 +83,8 @@ func inner(name string, outside nginxconf.Context) string {
 	switch {
 	case rawBlock(name):
 		return "raw"
+	case outside == nginxconf.CtxRelease, name == "release_set":
+		return "release"
 	case name == "if" && outside == nginxconf.CtxServer:
 		return "if-in-server"
 	case name == "if":
