@@ -31,6 +31,8 @@ type Options struct {
 	CaptureErrorLog                       int64
 	ErrorLog                              func(level int, msg string)
 	NginxConfigure                        string
+	// Budget lets running Lua end with its handler's context, see vm.Options.
+	Budget bool
 	// Exit is what os.exit calls, where the process is there for one program;
 	// nil: os.exit raises an error.
 	Exit func(code int)

@@ -21,6 +21,10 @@ type Program struct {
 	// Args is the global arg: Args[i] is arg[i-Script].
 	Args   []string
 	Script int
+	// Modules are more modules for require: Lua by name.
+	Modules map[string]string
+	// Host is the module huidu.host: functions in Go for the program.
+	Host map[string]HostFunc
 }
 
 // ProgramChunk is a piece of a Program. Name is its chunk name: "=name" or
@@ -90,6 +94,24 @@ func (w *Worker) loadProgram(p *Program) (fns []*lua.LFunction, err error) {
 		arg.RawSetInt(i-p.Script, lua.LString(a))
 	}
 	v.Root().G.Global.RawSetString("arg", arg)
+	if p.Host != nil {
+		host := w.table()
+		for name, f := range p.Host {
+			host.RawSetString(name, w.hostFunction(f))
+		}
+		v.Preload("huidu.host", func(L *lua.LState) int { return pushTable(L, host) })
+	}
+	for name, source := range p.Modules {
+		proto, err := vm.Compile([]byte(source), "="+name)
+		if err != nil {
+			return nil, err
+		}
+		v.Preload(name, func(L *lua.LState) int {
+			L.Push(v.Closure(proto))
+			L.Call(0, 1)
+			return 1
+		})
+	}
 	v.Thaw()
 	return fns, nil
 }

@@ -97,6 +97,8 @@ func (ts *timers) counts() (pending, running int) {
 	return len(ts.heap), ts.running
 }
 
+func (ts *timers) now() time.Time { return ts.w.rt.opts.Now() }
+
 // add schedules t; the text says why not.
 func (ts *timers) add(t *timer) string {
 	ts.mu.Lock()
@@ -114,7 +116,7 @@ func (ts *timers) add(t *timer) string {
 // push puts t into the heap and sets the alarm; mu is held.
 func (ts *timers) push(t *timer) {
 	ts.seq++
-	t.seq, t.at = ts.seq, time.Now().Add(t.delay)
+	t.seq, t.at = ts.seq, ts.now().Add(t.delay)
 	heap.Push(&ts.heap, t)
 	if t.index == 0 {
 		ts.arm()
@@ -126,7 +128,7 @@ func (ts *timers) arm() {
 	if len(ts.heap) == 0 {
 		return
 	}
-	d := max(time.Until(ts.heap[0].at), 0)
+	d := max(ts.heap[0].at.Sub(ts.now()), 0)
 	if ts.wake == nil {
 		ts.wake = time.AfterFunc(d, ts.fire)
 	} else {
@@ -143,7 +145,7 @@ func (ts *timers) fire() {
 	for {
 		ts.mu.Lock()
 		var due []*timer
-		for len(ts.heap) > 0 && (ts.gone || !ts.heap[0].at.After(time.Now())) {
+		for len(ts.heap) > 0 && (ts.gone || !ts.heap[0].at.After(ts.now())) {
 			t := heap.Pop(&ts.heap).(*timer)
 			due = append(due, t)
 			if t.every && !ts.gone {

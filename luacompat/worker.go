@@ -37,6 +37,7 @@ func (rt *Runtime) newWorker(id int) (*Worker, error) {
 		PackageCPath: rt.packagePath(rt.opts.PackageCPath, defaultPackageCPath),
 		Logf:         w.warn,
 		Exit:         rt.opts.Exit,
+		Budget:       rt.opts.Budget,
 	}
 	if rt.opts.Branches {
 		opts.Branch = traceBranch

@@ -53,7 +53,7 @@ func (c *compiler) accessLog(conf *nginxconf.AccessLog) (*accessLog, error) {
 		return nil, err
 	}
 	if path.isLiteral() {
-		if al.file, err = c.rt.logs.get(path.lit); err != nil {
+		if al.file, err = c.rt.logs.get(c.rt.logs.mapped(path.lit, false)); err != nil {
 			return nil, err
 		}
 		if conf.Buffer > 0 {
@@ -156,6 +156,9 @@ const upperHex = "0123456789ABCDEF"
 func (r *Request) log() {
 	if r != r.main && !r.loc.logSubrequest {
 		return
+	}
+	if r == r.main && r.conn.decided != nil {
+		r.decide(r.conn.decided)
 	}
 	if r.loc.logBy != nil {
 		r.luaLog()

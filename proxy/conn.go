@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -29,6 +30,9 @@ type conn struct {
 	idle    atomic.Bool
 	under   atomic.Pointer[Router] // what the request at hand runs under
 	explain *tracing               // of a request that is only explained
+
+	decided *Decision       // of an Exchange: how its request was decided
+	ctx     context.Context // of an Exchange: ends its request's handlers
 }
 
 // serve is the life of a connection.

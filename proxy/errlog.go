@@ -35,6 +35,8 @@ type logFiles struct {
 	stderr *os.File
 	// discard keeps what is logged out of every file.
 	discard bool
+	// mapName is Options.MapLog.
+	mapName func(name string, isErrorLog bool) string
 }
 
 func newLogFiles(stderr *os.File) *logFiles {
@@ -84,6 +86,14 @@ func (l *logFiles) get(path string) (*logFile, error) {
 	}
 	l.open[lf.path] = lf
 	return lf, nil
+}
+
+// mapped is the name of the file that a log is written to.
+func (l *logFiles) mapped(name string, isErrorLog bool) string {
+	if l.mapName == nil {
+		return name
+	}
+	return l.mapName(name, isErrorLog)
 }
 
 // reopen opens every file again under its name (USR1).
@@ -168,7 +178,7 @@ func (l *logFiles) errorLog(list []nginxconf.ErrorLog, prefix, fallback string) 
 	}
 	el := &errorLog{}
 	for _, e := range list {
-		f, err := l.get(e.Target)
+		f, err := l.get(l.mapped(e.Target, true))
 		if err != nil {
 			return nil, err
 		}

@@ -42,7 +42,7 @@ func (s *Server) Explain(ctx context.Context, q ExplainRequest) (*trace.Trace, e
 		return nil, errors.New("the server was not made to explain requests")
 	}
 	rt := s.router.Load()
-	key, addr, local, err := rt.explainAddr(q.Listen)
+	key, addr, local, err := rt.addrNamed(q.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -125,9 +125,9 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
-// explainAddr finds the address that listen names, and an address that a
+// addrNamed finds the address that listen names, and an address that a
 // connection to it would have at this end.
-func (rt *Router) explainAddr(listen string) (key string, a *addrConf, local netip.AddrPort, err error) {
+func (rt *Router) addrNamed(listen string) (key string, a *addrConf, local netip.AddrPort, err error) {
 	if len(rt.sockets) == 0 {
 		return "", nil, local, errors.New("the configuration has no server")
 	}

@@ -69,7 +69,7 @@ func (r *Request) logToVariablePath(al *accessLog, line []byte) {
 		r.logf(logError, "testing \"%s\" existence failed (20: Not a directory)", root)
 		return
 	}
-	path := r.rt.fullPath(al.path.eval(r))
+	path := r.rt.logs.mapped(r.rt.fullPath(al.path.eval(r)), false)
 	conf := r.loc.logCache
 	f, kept, err := r.rt.varLogs.open(path, conf)
 	if err != nil {

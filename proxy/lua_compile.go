@@ -32,7 +32,7 @@ func (c *compiler) luaRuntime() error {
 		MaxPendingTimers: m.MaxPendingTimers.V, MaxRunningTimers: m.MaxRunningTimers.V,
 		RegexMatchLimit: m.RegexMatchLimit.V, RegexCacheMaxEntries: m.RegexCacheMaxEntries.V,
 		MapPath: rt.opts.MapPath, MapAddr: rt.opts.MapAddr, Version: Version, NginxConfigure: rt.opts.Configure, Exit: rt.opts.LuaExit,
-		Branches: rt.opts.Explain, DialRedis: rt.opts.DialRedis,
+		Branches: rt.opts.Explain, DialRedis: rt.opts.DialRedis, Now: rt.opts.Now, Budget: rt.opts.LuaBudget,
 	}
 	if c.traces() {
 		o.Tracer = tracerOf

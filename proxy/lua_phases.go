@@ -22,7 +22,11 @@ func (r *Request) context() context.Context {
 		if r.main != r {
 			return r.main.context()
 		}
-		r.ctx, r.cancel = context.WithCancel(context.Background())
+		base := context.Background()
+		if r.conn != nil && r.conn.ctx != nil {
+			base = r.conn.ctx
+		}
+		r.ctx, r.cancel = context.WithCancel(base)
 	}
 	return r.ctx
 }

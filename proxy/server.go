@@ -37,6 +37,12 @@ type Options struct {
 	// DialRedis and DialLua, when set, make the connections of resty.redis
 	// and of other Lua sockets; the address is as scripts wrote it.
 	DialRedis, DialLua func(ctx context.Context, network, addr string) (net.Conn, error)
+	LuaBudget          bool // running Lua ends with its handler's context, at the cost of speed
+	// Now is the time for scripts, their timers and shared dicts; nil: time.Now.
+	Now func() time.Time
+	// MapLog names the file that a log is written to instead of its own; "stderr"
+	// and "syslog:…" are asked for too. nil: no mapping.
+	MapLog func(name string, isErrorLog bool) string
 
 	logs  *logFiles
 	dicts *luacompat.SharedDicts
@@ -86,7 +92,8 @@ func New(cfg *nginxconf.Config, opts Options) (*Server, error) {
 	}
 	opts.logs = newLogFiles(opts.Stderr)
 	opts.logs.discard = opts.Explain
-	opts.dicts = luacompat.NewSharedDicts(time.Now)
+	opts.logs.mapName = opts.MapLog
+	opts.dicts = luacompat.NewSharedDicts(opts.Now)
 	s := &Server{opts: opts, listeners: map[string]*listener{}, conns: map[*conn]connState{}}
 	rt, err := Compile(cfg, &s.opts)
 	if err != nil {

@@ -1,0 +1,1 @@
+local test = = 1

@@ -1,0 +1,1 @@
+ngx.exec("@" .. (colours[ngx.req.get_headers().Group] or "green"))
