@@ -41,6 +41,7 @@ type h2Conn struct {
 
 	mu         sync.Mutex
 	streams    map[uint32]*h2Stream
+	spent      []*h2Stream // have ended
 	running    sync.WaitGroup
 	lastID     uint32
 	processing int
@@ -106,6 +107,8 @@ func (c *conn) serveH2() {
 	m.mu.Unlock()
 
 	c.mux.Store(m)
+	c.s.h2.enter()
+	defer c.s.h2.leave()
 	c.s.waiting.Add(1)
 	if c.s.quitting() {
 		m.quit()
@@ -153,6 +156,7 @@ func (m *h2Conn) need(n int) ([]byte, error) {
 func (m *h2Conn) fill() error {
 	nc := m.c.nc
 	m.newStreams = 0
+	m.recycle()
 	for {
 		wait := time.Duration(0)
 		if m.block.timed {

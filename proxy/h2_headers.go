@@ -78,7 +78,8 @@ func (m *h2Conn) fragment(length, padding int, flags uint8) error {
 	m.block = h2Block{}
 	if st != nil {
 		m.payloadBytes.Add(int64(st.headBytes))
-		m.running.Go(st.run)
+		m.running.Add(1)
+		m.c.s.h2.run(h2Work{st: st})
 	}
 	return nil
 }
@@ -114,6 +115,18 @@ type h2Head struct {
 	status   rc
 	notes    []string // log lines that end nothing
 	regulars int
+}
+
+// reset makes the head ready for another request, keeping its memory.
+func (h *h2Head) reset() {
+	headers := h.Headers
+	clear(headers)
+	if cap(headers) > 64 {
+		headers = nil
+	}
+	clear(h.cookies)
+	*h = h2Head{cookies: h.cookies[:0]}
+	h.Headers = headers[:0]
 }
 
 func (h *h2Head) refuse(status rc, format string, args ...any) {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -42,6 +43,13 @@ func (m *h2Conn) flushLocked() {
 		return
 	}
 	m.flushing = true
+	if m.processing > 1 && !m.closing && len(m.out) < h2FlushAt {
+		// Other streams' responses may be as good as ready: let them join
+		// this write, as nginx writes once for all that one read asked for.
+		m.mu.Unlock()
+		runtime.Gosched()
+		m.mu.Lock()
+	}
 	for rounds := 0; len(m.out) > 0 && !m.dead; rounds++ {
 		if rounds == h2FlushRounds { // others write on and on: let somebody else do it
 			m.flushing = false
@@ -86,10 +94,6 @@ func (m *h2Conn) flushLater() {
 		return
 	}
 	m.flushing = true
-	m.running.Go(func() {
-		m.mu.Lock()
-		m.flushing = false
-		m.flushLocked()
-		m.mu.Unlock()
-	})
+	m.running.Add(1)
+	m.c.s.h2.run(h2Work{m: m})
 }

@@ -14,16 +14,25 @@ import (
 // h2Stream is one request's half of an HTTP/2 connection. It has a conn of
 // its own for its request, whose netconn.Conn is virtual: addresses and
 // number of the real one, hang-ups and interrupts of the stream.
+//
+// Streams are used again. The connection's reader may still hold one that has
+// ended, so it is the reader that gives them back, between two reads.
 type h2Stream struct {
 	m    *h2Conn
 	id   uint32
 	c    conn
 	head h2Head
+	wake sync.Cond // of the body's reader, and of push
 
 	headBytes int
 	bodyless  bool // HEADERS said END_STREAM
 
-	// Under the connection's mutex.
+	h2StreamState
+	h2Response
+}
+
+// h2StreamState is what the connection's mutex guards of a stream.
+type h2StreamState struct {
 	inClosed    bool // no more DATA comes
 	outClosed   bool // END_STREAM or RST_STREAM was sent or received
 	rstSent     bool
@@ -38,20 +47,37 @@ type h2Stream struct {
 	frameLeft   int // bytes of a DATA frame still to come
 	in, cur     []byte
 	hangup      func()
-	wake        sync.Cond // of the body's reader, and of push
+}
 
-	h2Response
+var h2StreamPool = sync.Pool{New: func() any { return new(h2Stream) }}
+
+// recycle gives the streams that have ended back. The reader calls it, while
+// it holds none.
+func (m *h2Conn) recycle() {
+	m.mu.Lock()
+	for i, st := range m.spent {
+		m.spent[i] = nil
+		st.m, st.wake.L, st.hangup = nil, nil, nil
+		h2StreamPool.Put(st)
+	}
+	m.spent = m.spent[:0]
+	m.mu.Unlock()
 }
 
 // newStream makes a stream and counts it.
 //
 // See: ngx_http_v2_create_stream.
 func (m *h2Conn) newStream(id uint32) *h2Stream {
-	st := &h2Stream{m: m, id: id, recvWindow: m.preread}
+	st := h2StreamPool.Get().(*h2Stream)
+	st.m, st.id, st.headBytes, st.bodyless = m, id, 0, false
+	st.head.reset()
+	st.h2StreamState = h2StreamState{recvWindow: m.preread}
+	st.pend, st.more = st.pend[:0], false
 	st.wake.L = &m.mu
 	m.c.nc.Requests++
+	nc := st.c.nc
 	st.c = conn{s: m.c.s, key: m.c.key, worker: m.c.worker, tls: m.c.tls, pp: m.c.pp, h2: st}
-	st.c.nc = m.c.nc.Virtual(st)
+	st.c.nc = m.c.nc.Virtual(st, nc)
 	m.priorityLimit += m.maxStreams
 	m.streamBegins()
 	m.mu.Lock()
@@ -89,6 +115,12 @@ func (st *h2Stream) run() {
 	st.conclude(r)
 	r.free()
 	rt.release()
+	m.mu.Lock()
+	if cap(st.pend) > 2*postponeOutput {
+		st.pend = nil
+	}
+	m.spent = append(m.spent, st)
+	m.mu.Unlock()
 }
 
 // accept makes the request out of its head, as acceptHead does for HTTP/1.
@@ -313,10 +345,11 @@ func (st *h2Stream) wait(c *sync.Cond, deadline *time.Time, timeout time.Duratio
 	if left <= 0 {
 		return false
 	}
+	mu := c.L
 	t := time.AfterFunc(left, func() {
-		c.L.Lock()
+		mu.Lock()
 		c.Broadcast()
-		c.L.Unlock()
+		mu.Unlock()
 	})
 	c.Wait()
 	t.Stop()

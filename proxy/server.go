@@ -65,6 +65,8 @@ type Server struct {
 
 	accepted, total  atomic.Int64
 	reading, waiting atomic.Int64
+
+	h2 h2Workers
 }
 
 type connState uint8

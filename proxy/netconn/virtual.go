@@ -13,9 +13,14 @@ type Stream interface {
 }
 
 // Virtual makes a Conn of a stream on c: it has c's number, addresses and
-// age, but is read, written, watched and interrupted on its own.
-func (c *Conn) Virtual(s Stream) *Conn {
+// age, but is read, written, watched and interrupted on its own. It is made in
+// old's memory, the Conn of a stream that is over, unless that is nil.
+func (c *Conn) Virtual(s Stream, old *Conn) *Conn {
 	c.resolveLocal()
-	return &Conn{nc: s, stream: s, firstSize: c.firstSize, Number: c.Number, Requests: c.Requests, Created: c.Created,
+	if old == nil {
+		old = new(Conn)
+	}
+	*old = Conn{nc: s, stream: s, firstSize: c.firstSize, Number: c.Number, Requests: c.Requests, Created: c.Created,
 		remote: c.remote, remoteText: c.remoteText, local: c.local, localText: c.localText}
+	return old
 }
