@@ -29,6 +29,7 @@ type requestBody struct {
 	replaced  bool  // a directive or script gave another body
 	shared    bool  // a subrequest's view of its parent's body
 	broken    bool  // the framing is lost
+	gone      bool  // the client closed before the end: nobody to answer
 	building  bool  // between init_body and finish_body
 	buildSize int64
 	buf       *netconn.Buffer
@@ -139,10 +140,8 @@ func (r *Request) readPart() ([]byte, error) {
 					b.ended = true
 				}
 				b.size += int64(len(data))
-				if limit := r.loc.clientMaxBodySize; limit > 0 && b.size > limit && !b.discarded {
-					r.logf(logError, "client intended to send too large chunked body: %d bytes", b.size)
-					r.lingering = true
-					return nil, &bodyError{413}
+				if err := r.checkChunked(); err != nil {
+					return nil, err
 				}
 				if len(data) > 0 {
 					// data lies somewhere within the n bytes; Detach keeps
@@ -155,6 +154,9 @@ func (r *Request) readPart() ([]byte, error) {
 			}
 			if n > 0 {
 				nc.Consume(n)
+				if err := r.checkChunked(); err != nil {
+					return nil, err
+				}
 				continue
 			}
 		}
@@ -174,6 +176,19 @@ func (r *Request) readPart() ([]byte, error) {
 
 const bodyBuffer = 16 << 10
 
+// checkChunked refuses a chunked body as soon as what has come and what the
+// chunk at hand promises is too large.
+func (r *Request) checkChunked() error {
+	b := &r.body
+	limit, left := r.loc.clientMaxBodySize, b.chunks.Left()
+	if limit <= 0 || b.discarded || b.size <= limit && left <= limit-b.size {
+		return nil
+	}
+	r.logf(logError, "client intended to send too large chunked body: %d+%d bytes", b.size, left)
+	r.lingering = true
+	return &bodyError{413}
+}
+
 func (r *Request) bodyReadError(err error) error {
 	if errors.Is(err, netconn.ErrTimeout) {
 		r.timedOut = true
@@ -183,6 +198,7 @@ func (r *Request) bodyReadError(err error) error {
 	if errors.Is(err, io.EOF) {
 		r.logf(logInfo, "client prematurely closed connection")
 	}
+	r.body.gone = !errors.Is(err, netconn.ErrInterrupted)
 	return &bodyError{400}
 }
 

@@ -383,7 +383,7 @@ func (r *Request) acceptHead() rc {
 	if err != nil {
 		return r.refuseURI(err)
 	}
-	r.uri, r.args, r.exten, r.validURI = uri.Path, uri.Args, uri.Exten, true
+	r.uri, r.args, r.exten, r.validURI = uri.Path, uri.Args, uri.Exten, !h.EmptyPath
 	r.host = h.HostName
 	if srv := r.conn.addr.findServer(r, r.host); srv != r.srv {
 		r.srv, r.loc = srv, srv.loc

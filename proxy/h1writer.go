@@ -145,7 +145,7 @@ func (w *h1Writer) keep(b []byte) {
 // See: ngx_http_chunked_header_filter.
 func (w *h1Writer) frame(r *Request) {
 	o := &r.out
-	if o.status == 304 || o.status == 204 || o.status < 200 || r.methodID == http1.MethodHead {
+	if o.status == 304 || o.status == 204 || o.status/100 == 1 || r.methodID == http1.MethodHead {
 		return
 	}
 	known := o.contentLength >= 0 || o.headers.Has(http1.HeaderContentLength)

@@ -70,8 +70,10 @@ func (r *Request) sendHeader() rc {
 	if r.main.tracing != nil {
 		r.traceResponse()
 	}
-	if r == r.main {
-		if r.methodID == methodHead || r.out.status < 200 || r.out.status == 204 || r.out.status == 304 {
+	if r.head.Version < 1000 {
+		// HTTP/0.9 has no header that would tell of the missing body.
+	} else if r == r.main {
+		if r.methodID == methodHead || r.out.status/100 == 1 || r.out.status == 204 || r.out.status == 304 {
 			r.headerOnly = true
 		}
 	} else if r.methodID == methodHead {

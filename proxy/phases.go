@@ -230,6 +230,7 @@ func (r *Request) findConfig() rc {
 	if limit := loc.clientMaxBodySize; limit != 0 && r.body.declared > limit && !r.body.discarded && r == r.main {
 		r.logf(logError, "client intended to send too large body: %d bytes", r.body.declared)
 		r.lingering = true
+		r.body.expect = true // it is not to be sent after all
 		r.discardLater()
 		return 413
 	}

@@ -30,12 +30,18 @@ const inlineBody = 64 << 10
 func (st *upstreamState) prepareBody(r *Request) rc {
 	p, b := st.conf, &r.body
 	if p.setBody == nil && p.passBody && !p.reqBuf && r == r.main && r.conn != nil && !b.read && !b.replaced &&
-		!b.discarded && !b.ended && (b.framing.Kind != http1.FramingChunked || p.http11) && !r.bodyArrived() {
-		st.noBuffer, st.bodyFrom, st.length = true, bodyClient, -1
-		if st.chunked = b.framing.Kind == http1.FramingChunked; !st.chunked {
-			st.length = b.declared
+		!b.discarded && !b.ended && (b.framing.Kind != http1.FramingChunked || p.http11) {
+		arrived, c := r.bodyArrived()
+		if c != ok {
+			return c
 		}
-		return ok
+		if !arrived {
+			st.noBuffer, st.bodyFrom, st.length = true, bodyClient, -1
+			if st.chunked = b.framing.Kind == http1.FramingChunked; !st.chunked {
+				st.length = b.declared
+			}
+			return ok
+		}
 	}
 	if c := r.readBody(); c != ok {
 		return c
@@ -64,38 +70,52 @@ func (st *upstreamState) prepareBody(r *Request) rc {
 
 // bodyArrived tells whether all of the body came along with the header, so
 // that there is nothing to stream. What the header's buffer cut off is given
-// a moment to be read.
-func (r *Request) bodyArrived() bool {
+// a moment to be read. A body that is broken in what has come, or that ends
+// there, is not worth an upstream's connection: 400.
+func (r *Request) bodyArrived() (bool, rc) {
 	if r.conn.h2 != nil {
-		return r.conn.h2.bodyArrived(min(inlineBody, r.loc.bodyBufferSize))
+		return r.conn.h2.bodyArrived(min(inlineBody, r.loc.bodyBufferSize)), ok
 	}
 	nc := r.conn.nc
 	if len(nc.Buffered()) == 0 {
-		return false
+		return false, ok
 	}
 	nc.SetReadTimeout(time.Millisecond)
-	for !r.wholeBody() {
-		if _, err := nc.Fill(bodyBuffer); err != nil {
-			return false
+	for {
+		whole, err := r.wholeBody()
+		if whole {
+			return true, ok
+		}
+		if err != nil {
+			r.logf(logError, "client sent invalid chunked body")
+			return false, 400
+		}
+		if _, err = nc.Fill(bodyBuffer); err != nil {
+			if !errors.Is(err, netconn.ErrTimeout) && !errors.Is(err, netconn.ErrBufferFull) {
+				r.bodyReadError(err)
+				return false, 400
+			}
+			return false, ok
 		}
 	}
-	return true
 }
 
-func (r *Request) wholeBody() bool {
+// wholeBody tells whether the body ends in the connection's buffer; the error
+// is what is wrong with it there.
+func (r *Request) wholeBody() (bool, error) {
 	b, in := &r.body, r.conn.nc.Buffered()
 	if b.framing.Kind != http1.FramingChunked {
-		return int64(len(in)) >= b.left && b.left <= inlineBody
+		return int64(len(in)) >= b.left && b.left <= inlineBody, nil
 	}
 	trial := b.chunks
 	for len(in) > 0 {
 		_, n, done, err := trial.Next(in)
 		if done || err != nil {
-			return done
+			return done, err
 		}
 		in = in[n:]
 	}
-	return false
+	return false, nil
 }
 
 // bodyLength is nginx's headers_in.content_length_n once the body is read: -1

@@ -19,8 +19,9 @@ func (st *upstreamState) readHead(r *Request) (ft, rc) {
 	c.SetReadTimeout(st.readTimeout)
 	c.SetFirstBuffer(p.bufferSize)
 	st.parser.Reset()
+	interim := 0 // informational heads count with the final one, as in nginx's one buffer
 	for {
-		if _, err := c.Fill(p.bufferSize); err != nil {
+		if _, err := c.Fill(p.bufferSize - interim); err != nil {
 			if errors.Is(err, netconn.ErrBufferFull) {
 				r.logf(logError, "upstream sent too big header while %s", doing)
 				return nginxconf.NextInvalidHeader, ok
@@ -47,10 +48,18 @@ func (st *upstreamState) readHead(r *Request) (ft, rc) {
 			}
 			c.Consume(n)
 			st.parser.Reset()
+			if interim += n; interim >= p.bufferSize {
+				r.logf(logError, "upstream sent too big header while %s", doing)
+				return nginxconf.NextInvalidHeader, ok
+			}
 			if len(c.Buffered()) > 0 {
 				goto again
 			}
 			continue
+		}
+		if h.Status == 101 && !r.head.Headers.Has(http1.HeaderUpgrade) {
+			r.logf(logError, "upstream sent unexpected status 101 while %s", doing)
+			return nginxconf.NextInvalidHeader, ok
 		}
 		st.headBytes = c.Received() - st.received0 - int64(len(c.Buffered())-n)
 		buf := c.Detach(len(c.Buffered()))

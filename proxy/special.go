@@ -26,7 +26,7 @@ func (r *Request) finish(c rc) rc {
 			return restart
 		case c == done:
 			return done
-		case c == failed, c == 408, c == statusClientClosed, c == statusClose:
+		case c == failed, c == 408, c == statusClientClosed, c == statusClose, c == 400 && r.main.body.gone:
 			if c != failed && r.out.status == 0 {
 				r.out.status = int(c)
 			}

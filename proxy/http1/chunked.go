@@ -46,6 +46,9 @@ func (c *Chunked) Reset() { *c = Chunked{KeepTrailers: c.KeepTrailers} }
 // Done tells whether the end of the body has been decoded.
 func (c *Chunked) Done() bool { return c.state == csEnd }
 
+// Left is how much of the chunk at hand is still to come.
+func (c *Chunked) Left() int64 { return c.size }
+
 // Next decodes from the front of buf. It returns the first piece of payload
 // as a view into buf (empty if there is none yet), the number of bytes that
 // are dealt with, that piece included, and whether the body is at its end.

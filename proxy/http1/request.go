@@ -134,6 +134,7 @@ func (p *RequestParser) lineDone(buf []byte) error {
 	version := p.major*1000 + p.minor
 	if version == 9 && p.methodID != MethodGet {
 		p.failLine(buf)
+		p.Head.Version = version
 		return errInvalidMethod09
 	}
 	p.inHeaders = true
