@@ -43,6 +43,7 @@ func needNginx(t *testing.T) {
 
 // nginxEngine is real nginx.
 type nginxEngine struct {
+	bin  string // another nginx than the installed one, without modules
 	cmd  *exec.Cmd
 	done chan error
 	out  bytes.Buffer
@@ -51,6 +52,12 @@ type nginxEngine struct {
 func (n *nginxEngine) name() string { return "nginx" }
 
 func (n *nginxEngine) configure(w *world) error {
+	if n.bin != "" {
+		if err := w.writeFiles(); err != nil {
+			return err
+		}
+		return w.write("conf/nginx.conf", w.wrap("", ""))
+	}
 	var load strings.Builder
 	for _, m := range modules {
 		fmt.Fprintf(&load, "load_module %s/%s.so;\n", moduleDir, m)
@@ -85,7 +92,11 @@ func articleForNginx(c *Case) *Case {
 }
 
 func (n *nginxEngine) start(w *world) error {
-	n.cmd = exec.Command("nginx", "-p", w.dir+"/", "-c", "conf/nginx.conf", "-e", "logs/error.log")
+	bin := "nginx"
+	if n.bin != "" {
+		bin = n.bin
+	}
+	n.cmd = exec.Command(bin, "-p", w.dir+"/", "-c", "conf/nginx.conf", "-e", "logs/error.log")
 	n.cmd.Stdout, n.cmd.Stderr = &n.out, &n.out
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := n.cmd.Start(); err != nil {
