@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"huidu/luacompat/ffi"
 	"huidu/luacompat/resty"
 	"huidu/luacompat/resty/redis"
 	"huidu/luacompat/resty/redis/link"
@@ -93,6 +94,7 @@ func (w *Worker) openNet() {
 	}
 	redis.Register(env, w.rt.hub)
 	resty.Register(w.vm)
+	ffi.Register(w.vm)
 }
 
 // socketConf is the socket part of the settings that a task runs under.

@@ -274,7 +274,10 @@ func (r *Request) luaRelease() []byte {
 
 func (q *luaRequest) EOFSent() bool { return q.r.ended }
 
-func (q *luaRequest) HeadOnly() bool { return q.r.headerOnly || q.r.methodID == http1.MethodHead }
+// HeadOnly: a 101 has no body of HTTP's, but the script goes on with the socket.
+func (q *luaRequest) HeadOnly() bool {
+	return q.r.headerOnly && q.r.out.status != 101 || q.r.methodID == http1.MethodHead
+}
 
 // BodyChunk is ngx.arg in body_filter_by_lua.
 func (q *luaRequest) BodyChunk() ([]byte, bool) {

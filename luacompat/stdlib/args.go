@@ -19,6 +19,11 @@ func TypeError(L *lua.LState, n int, want string) int {
 	got := "no value"
 	if n <= L.GetTop() {
 		got = L.Get(n).Type().String()
+		if ud, ok := L.Get(n).(*lua.LUserData); ok {
+			if _, ok := ud.Value.(CData); ok {
+				got = "cdata"
+			}
+		}
 	}
 	return ArgError(L, n, want+" expected, got "+got)
 }

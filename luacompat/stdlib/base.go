@@ -226,6 +226,13 @@ func baseTonumber(L *lua.LState) int {
 				}
 				return 1
 			}
+		case *lua.LUserData:
+			if d, ok := v.Value.(Int64); ok {
+				if f, ok := d.Number(); ok {
+					L.Push(lua.LNumber(f))
+					return 1
+				}
+			}
 		}
 		L.Push(lua.LNil)
 		return 1
@@ -306,6 +313,29 @@ func baseType(L *lua.LState) int {
 // CData marks the values of userdata that scripts know as LuaJIT's cdata:
 // type() calls them so.
 type CData interface{ CData() }
+
+// Int64 is C data that may be a number: tonumber and the bit library take it.
+type Int64 interface {
+	CData
+	// Number is the value of a number of any type.
+	Number() (v float64, ok bool)
+	// Bits is the value of a 64-bit integer.
+	Bits() (v uint64, unsigned, ok bool)
+	// Make is a 64-bit integer for Lua.
+	Make(v uint64, unsigned bool) lua.LValue
+}
+
+// int64Arg is argument n where it is a 64-bit integer.
+func int64Arg(L *lua.LState, n int) (d Int64, v uint64, unsigned bool) {
+	if ud, ok := L.Get(n).(*lua.LUserData); ok {
+		if d, ok := ud.Value.(Int64); ok {
+			if v, unsigned, ok := d.Bits(); ok {
+				return d, v, unsigned
+			}
+		}
+	}
+	return nil, 0, false
+}
 
 var cdataName lua.LValue = lua.LString("cdata")
 

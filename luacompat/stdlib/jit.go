@@ -36,4 +36,11 @@ func openJIT(L *lua.LState) {
 	t.RawSetString("opt", opt)
 	Register(L, "jit", t)
 	Loaded(L, "jit.opt", opt)
+	// What reports on the compiler has nothing to report.
+	for _, name := range []string{"v", "dump", "p"} {
+		Preload(L, "jit."+name, func(L *lua.LState) int {
+			L.Push(Table(L, []Func{{"on", nothing}, {"off", nothing}, {"start", nothing}, {"stop", nothing}}))
+			return 1
+		})
+	}
 }
