@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -247,22 +248,32 @@ const (
 		"/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;/usr/local/lib/lua/5.1/loadall.so"
 )
 
-// packagePath expands $prefix and ";;" of lua_package_path.
+// doubleSemicolons puts the default path where a path has an empty element.
+func doubleSemicolons(p, def string) string {
+	if !strings.Contains(p, ";;") {
+		return p
+	}
+	p = strings.ReplaceAll(p, ";;", ";\x01;")
+	p = strings.ReplaceAll(p, "\x01", def)
+	p = strings.Trim(p, ";")
+	return strings.ReplaceAll(p, ";;", ";")
+}
+
+// packagePath expands $prefix and ";;" of lua_package_path. The default is
+// LuaJIT's own, which the environment variable env changes.
 //
 // See: https://github.com/openresty/lua-nginx-module#lua_package_path
-func (rt *Runtime) packagePath(p, def string) string {
+func (rt *Runtime) packagePath(p, env, def string) string {
+	if v, ok := os.LookupEnv(env); ok {
+		def = doubleSemicolons(v, def)
+	}
 	if p == "" {
 		return def
 	}
 	prefix := rt.opts.Prefix
 	p = strings.ReplaceAll(p, "${prefix}", prefix)
 	p = strings.ReplaceAll(p, "$prefix", prefix)
-	if strings.Contains(p, ";;") {
-		p = strings.Replace(p, ";;", ";\x01;", -1)
-		p = strings.ReplaceAll(p, "\x01", def)
-		p = strings.Trim(p, ";")
-		p = strings.ReplaceAll(p, ";;", ";")
-	}
+	p = doubleSemicolons(p, def)
 	if rt.opts.MapPath == nil {
 		return p
 	}

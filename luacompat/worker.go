@@ -33,8 +33,8 @@ type Worker struct {
 func (rt *Runtime) newWorker(id int) (*Worker, error) {
 	w := &Worker{rt: rt, id: id, loaded: map[string]*lua.LFunction{}}
 	opts := vm.Options{
-		PackagePath:  rt.packagePath(rt.opts.PackagePath, defaultPackagePath),
-		PackageCPath: rt.packagePath(rt.opts.PackageCPath, defaultPackageCPath),
+		PackagePath:  rt.packagePath(rt.opts.PackagePath, "LUA_PATH", defaultPackagePath),
+		PackageCPath: rt.packagePath(rt.opts.PackageCPath, "LUA_CPATH", defaultPackageCPath),
 		Logf:         w.warn,
 		Exit:         rt.opts.Exit,
 		Budget:       rt.opts.Budget,

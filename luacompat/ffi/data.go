@@ -19,6 +19,7 @@ type block struct {
 	refs map[int]*block
 	// readOnly memory is a Lua string's.
 	readOnly bool
+	obj      any // what an opaque struct of a C library is in Go
 }
 
 func newBlock(size int) *block { return &block{mem: make([]byte, size)} }

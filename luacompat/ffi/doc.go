@@ -4,16 +4,16 @@
 //
 // types.go knows C's types, parse.go reads declarations, data.go is memory and
 // values in it, convert.go goes from Lua to C, operators.go is what the
-// metatable of C data does, symbols.go the C functions that are there: those of
-// libc and nginx that pure-Lua libraries call, each written in Go.
+// metatable of C data does, symbols.go and openssl.go the C functions that are
+// there: those of libc, nginx and OpenSSL that libraries call, each in Go.
 //
 // Memory is a block of bytes with bounds: an access outside of it raises an
 // error where LuaJIT would read or write what lies there. A pointer is an
 // address in a space of its own (no address of the process) with a reference
 // to its block, so what a pointer points to lives as long as the pointer.
 //
-// Differs: ffi.load refuses, since there is no shared library to call; a
-// function that is not in symbols.go is an undefined symbol; finalizers
+// Differs: ffi.load refuses, since there is no shared library to call; any
+// other function is an undefined symbol; finalizers
 // (ffi.gc, __gc) do not run; a NULL that is read from memory or returned is
 // nil, because gopher-lua compares values of different types as unequal
 // without asking a metamethod, and for the same reason `1LL == 1` is false and

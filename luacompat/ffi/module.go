@@ -23,6 +23,7 @@ type lib struct {
 	parsed   map[string]*ctype // by the text of the type
 	libc     *lua.LUserData    // ffi.C
 	arg      int               // the argument of a C function that is being converted
+	sslError string            // what OpenSSL's functions failed of, until it is asked for
 }
 
 // metatype is what ffi.metatype gave a type.
@@ -220,9 +221,9 @@ func (l *lib) metatypeOf(L *lua.LState) int {
 }
 
 // gc is ffi.gc(cdata, finalizer). Memory needs none, and there is no moment at
-// which a finalizer could run.
+// which a finalizer could run. A NULL that a function returned is nil.
 func (l *lib) gc(L *lua.LState) int {
-	if cdata(L.Get(1)) == nil {
+	if L.Get(1) != lua.LNil && cdata(L.Get(1)) == nil {
 		return stdlib.TypeError(L, 1, "cdata")
 	}
 	L.Push(L.Get(1))

@@ -2,7 +2,6 @@ package ffi
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/hex"
 	"os"
 	"strings"
@@ -26,33 +25,30 @@ type call struct {
 	args []lua.LValue
 }
 
-// symbols are the C functions that are there, listed by their library: libc,
-// OpenSSL's random bytes, nginx's string functions.
+// symbols are the C functions of libc and nginx that are there.
 var symbols = map[string]symbol{
-	"getpid":            func(c *call) lua.LValue { return lua.LNumber(os.Getpid()) },
-	"getppid":           func(c *call) lua.LValue { return lua.LNumber(os.Getppid()) },
-	"getuid":            func(c *call) lua.LValue { return lua.LNumber(os.Getuid()) },
-	"getgid":            func(c *call) lua.LValue { return lua.LNumber(os.Getgid()) },
-	"time":              symTime,
-	"gettimeofday":      symGettimeofday,
-	"clock_gettime":     symClockGettime,
-	"strlen":            func(c *call) lua.LValue { return c.size(len(c.cstring(0))) },
-	"strcmp":            func(c *call) lua.LValue { return lua.LNumber(strings.Compare(c.cstring(0), c.cstring(1))) },
-	"strerror":          symStrerror,
-	"memcmp":            symMemcmp,
-	"memcpy":            symMemcpy,
-	"memmove":           symMemcpy,
-	"memset":            symMemset,
-	"malloc":            func(c *call) lua.LValue { return c.allocate(c.int(0)) },
-	"calloc":            func(c *call) lua.LValue { return c.allocate(c.int(0) * c.int(1)) },
-	"free":              func(c *call) lua.LValue { return lua.LNil },
-	"htons":             func(c *call) lua.LValue { v := c.int(0); return lua.LNumber(v&0xff<<8 | v>>8&0xff) },
-	"ntohs":             func(c *call) lua.LValue { v := c.int(0); return lua.LNumber(v&0xff<<8 | v>>8&0xff) },
-	"RAND_bytes":        symRandBytes,
-	"RAND_pseudo_bytes": symRandBytes,
-	"ngx_hex_dump":      symHexDump,
-	"ngx_hextoi":        symHextoi,
-	"ngx_atoi":          symAtoi,
+	"getpid":        func(c *call) lua.LValue { return lua.LNumber(os.Getpid()) },
+	"getppid":       func(c *call) lua.LValue { return lua.LNumber(os.Getppid()) },
+	"getuid":        func(c *call) lua.LValue { return lua.LNumber(os.Getuid()) },
+	"getgid":        func(c *call) lua.LValue { return lua.LNumber(os.Getgid()) },
+	"time":          symTime,
+	"gettimeofday":  symGettimeofday,
+	"clock_gettime": symClockGettime,
+	"strlen":        func(c *call) lua.LValue { return c.size(len(c.cstring(0))) },
+	"strcmp":        func(c *call) lua.LValue { return lua.LNumber(strings.Compare(c.cstring(0), c.cstring(1))) },
+	"strerror":      symStrerror,
+	"memcmp":        symMemcmp,
+	"memcpy":        symMemcpy,
+	"memmove":       symMemcpy,
+	"memset":        symMemset,
+	"malloc":        func(c *call) lua.LValue { return c.allocate(c.int(0)) },
+	"calloc":        func(c *call) lua.LValue { return c.allocate(c.int(0) * c.int(1)) },
+	"free":          func(c *call) lua.LValue { return lua.LNil },
+	"htons":         func(c *call) lua.LValue { v := c.int(0); return lua.LNumber(v&0xff<<8 | v>>8&0xff) },
+	"ntohs":         func(c *call) lua.LValue { v := c.int(0); return lua.LNumber(v&0xff<<8 | v>>8&0xff) },
+	"ngx_hex_dump":  symHexDump,
+	"ngx_hextoi":    symHextoi,
+	"ngx_atoi":      symAtoi,
 }
 
 // namespace is the value of ffi.C.
@@ -76,15 +72,19 @@ func (l *lib) namespaceMeta(L *lua.LState) *lua.LTable {
 			if t == nil {
 				l.raise(L, "missing declaration for symbol '"+name+"'")
 			}
-			fn := symbols[name]
 			if t.kind == kindFunc {
-				fn = symbols[t.symbol]
+				name = t.symbol
+			}
+			fn := symbols[name]
+			if fn == nil {
+				fn = opensslSymbols[name]
 			}
 			if fn == nil {
 				l.raise(L, "undefined symbol: "+name)
 			}
-			cache[name] = l.wrap(&data{t: t, fn: fn})
-			L.Push(cache[name])
+			v := l.wrap(&data{t: t, fn: fn})
+			cache[stdlib.Str(L, 2)] = v
+			L.Push(v)
 			return 1
 		}},
 		{Name: "__newindex", Fn: func(L *lua.LState) int {
@@ -238,11 +238,6 @@ func symMemset(c *call) lua.LValue {
 		m[i] = byte(c.int(1))
 	}
 	return c.args[0]
-}
-
-func symRandBytes(c *call) lua.LValue {
-	rand.Read(c.memory(0, c.int(1), true)) // never fails
-	return lua.LNumber(1)
 }
 
 // symHexDump is ngx_hex_dump(dst, src, len): it returns the end of dst.
