@@ -134,5 +134,5 @@ func Faulted(phase Phase, req Request, msg string) (Outcome, error) {
 // PackagePath expands $prefix and ";;" of lua_package_path.
 func PackagePath(path, prefix string) string {
 	rt := &Runtime{opts: Options{Prefix: prefix}}
-	return rt.packagePath(path, defaultPackagePath)
+	return rt.packagePath(path, "LUA_PATH", defaultPackagePath)
 }

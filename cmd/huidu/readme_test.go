@@ -191,7 +191,7 @@ for m in ([[cjson cjson.safe bit table.new table.clear table.nkeys table.isempty
     resty.dns.resolver resty.http resty.mysql resty.memcached resty.upload resty.websocket.server resty.websocket.client
     resty.limit.req resty.limit.conn resty.limit.count resty.cookie resty.ipmatcher
     ngx.re ngx.semaphore ngx.balancer ngx.ssl ngx.ssl.session ngx.ocsp ngx.process ngx.errlog ngx.pipe ngx.resp ngx.req
-    ngx.base64 thread.exdata ffi jit]]):gmatch("%S+") do
+    ngx.base64 thread.exdata ffi jit lfs]]):gmatch("%S+") do
     if pcall(require, m) then mods[#mods + 1] = m end
 end
 ngx.say("modules ", table.concat(mods, " "))

@@ -1,4 +1,4 @@
-// Package resty is lua-resty-string in Go: the Lua modules resty.string,
+// Package resty is lua-resty-string and LuaFileSystem in Go: the Lua modules lfs, resty.string,
 // resty.md5, resty.sha1 to resty.sha512, resty.random and resty.aes. The
 // originals call OpenSSL through LuaJIT's ffi, which scripts do not have here.
 //

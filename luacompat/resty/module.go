@@ -26,6 +26,7 @@ func Register(v *vm.VM) {
 	v.Preload("resty.string", m.openString)
 	v.Preload("resty.random", m.openRandom)
 	v.Preload("resty.aes", m.openAES)
+	v.Preload("lfs", m.openLFS)
 	v.Preload("resty.sha", func(L *lua.LState) int {
 		L.Push(m.table(L))
 		return 1
