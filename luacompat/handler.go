@@ -27,6 +27,9 @@ func (h *handler) run(fn *lua.LFunction) (Outcome, error) {
 	if h.ended {
 		err = &h.exitNote
 	}
+	if o := h.overrunOf(err); o != nil {
+		err = &vm.Error{Msg: o.Msg, Traceback: o.Traceback}
+	}
 	switch e := err.(type) {
 	case nil:
 		return h.finished(ret)
@@ -132,16 +135,21 @@ func (h *handler) sendEOF() bool {
 func (h *handler) end(L *lua.LState, out Outcome) int {
 	h.out = out
 	t := h.w.vm.Cur()
-	if entry := h.entry(t); t != entry {
+	if t != h.entry(t) {
 		h.ended = true
-		h.stopThreads(t)
-		entry.Kill()
-		if h.cancel != nil {
-			h.cancel()
-		}
+		h.stopAll(t)
 	}
 	h.exitNote.Reason = h
 	return h.w.vm.UnwindWith(L, &h.exitNote)
+}
+
+// stopAll kills the handler's threads but t, a light thread that decides for all.
+func (h *handler) stopAll(t *vm.Task) {
+	h.stopThreads(t)
+	h.entry(t).Kill()
+	if h.cancel != nil {
+		h.cancel()
+	}
 }
 
 // entry is the entry thread of the handler to which t belongs.
@@ -170,6 +178,23 @@ func (h *handler) cancellable() {
 	if h.cancel == nil {
 		h.task.Ctx, h.cancel = context.WithCancel(h.task.Ctx)
 	}
+}
+
+// overrunOf is how the handler, or a light thread of it, exceeded its limits;
+// nil when it did not.
+func (h *handler) overrunOf(err error) *vm.Overrun {
+	if h.overrun != nil {
+		return h.overrun
+	}
+	return overrun(err)
+}
+
+func overrun(err error) *vm.Overrun {
+	if u, ok := err.(*vm.Unwind); ok {
+		o, _ := u.Reason.(*vm.Overrun)
+		return o
+	}
+	return nil
 }
 
 // settle waits until the light threads have ended; kill ends them. A request

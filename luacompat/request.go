@@ -240,6 +240,10 @@ type Lifecycle interface {
 // LocationConf is the Lua part of a location's configuration, made once at
 // load.
 type LocationConf struct {
+	// TimeLimit and MemoryLimit bound each handler, see vm.Meter; 0: nothing does.
+	TimeLimit   time.Duration
+	MemoryLimit int64
+
 	SocketConnectTimeout, SocketSendTimeout, SocketReadTimeout time.Duration
 	SocketKeepaliveTimeout                                     time.Duration
 	SocketPoolSize                                             int

@@ -58,7 +58,8 @@ type handler struct {
 
 	set      *setArgs // PhaseSet: the arguments behind ngx.arg
 	out      Outcome
-	ended    bool // a light thread ended the handler: out holds
+	ended    bool        // a light thread ended the handler: out holds
+	overrun  *vm.Overrun // a light thread exceeded the limits
 	cancel   context.CancelFunc
 	threads  []*vm.Task       // light threads that are alive
 	subreqs  map[*vm.Task]int // subrequests under way, by light thread
@@ -100,6 +101,9 @@ func (w *Worker) newHandler(ctx context.Context, phase Phase, req Request) *hand
 	}
 	plain := !inCosocket.has(phase)
 	h.task = vm.Task{VM: w.vm, Host: h, Ctx: ctx, NoYield: plain}
+	if c := h.conf; c.TimeLimit > 0 || c.MemoryLimit > 0 {
+		h.task.Meter = &vm.Meter{Time: c.TimeLimit, Memory: c.MemoryLimit}
+	}
 	return h
 }
 

@@ -69,6 +69,10 @@ func threadSpawn(h *handler, L *lua.LState) int {
 	}
 	t := h.w.vm.Cur().Spawn(fn, args, func(_ []lua.LValue, err error) {
 		h.logThread(err)
+		if o := overrun(err); o != nil && h.overrun == nil {
+			h.overrun = o
+			h.stopAll(h.w.vm.Cur())
+		}
 		h.threadEnded(h.w.vm.Cur())
 	})
 	if h.ended {

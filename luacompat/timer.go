@@ -191,6 +191,7 @@ func (ts *timers) start(due []*timer, premature bool) {
 			ts.task.Host = h
 			args := append([]lua.LValue{lua.LBool(premature)}, t.args...)
 			ts.begin()
+			ts.task.KidMeter = h.task.Meter
 			ts.task.Spawn(t.fn, args, func(_ []lua.LValue, err error) {
 				h.timerEnded(err, func() {
 					w.rt.releaseFake(req)
@@ -209,6 +210,9 @@ func (ts *timers) start(due []*timer, premature bool) {
 // timerEnded ends a timer's handler when its callback has: once the last of
 // its light threads is gone.
 func (h *handler) timerEnded(err error, release func()) {
+	if o := h.overrunOf(err); o != nil {
+		err = &vm.Error{Msg: o.Msg, Traceback: o.Traceback}
+	}
 	if e, ok := err.(*vm.Error); ok {
 		h.req.Log(logErr, "lua entry thread aborted: runtime error: "+withThreads(e))
 	}

@@ -355,6 +355,8 @@ type LuaLoc struct {
 	NeedRequestBody        Opt[bool]
 	HTTP10Buffering        Opt[bool]
 	CheckClientAbort       Opt[bool]
+	HandlerTimeLimit       Opt[time.Duration] // huidu's own
+	HandlerMemoryLimit     Opt[int64]         // huidu's own
 	UseDefaultType         Opt[bool]
 	TransformUnderscores   Opt[bool] // lua_transform_underscores_in_response_headers
 	SocketConnectTimeout   Opt[time.Duration]

@@ -228,6 +228,8 @@ func luaSettings() []row {
 		lBool("lua_use_default_type", func(l *LuaLoc) *Opt[bool] { return &l.UseDefaultType }, true),
 		lBool("lua_transform_underscores_in_response_headers", func(l *LuaLoc) *Opt[bool] { return &l.TransformUnderscores }, true),
 		lBool("lua_socket_log_errors", func(l *LuaLoc) *Opt[bool] { return &l.SocketLogErrors }, true),
+		lTime("lua_handler_time_limit", func(l *LuaLoc) *Opt[time.Duration] { return &l.HandlerTimeLimit }, 0).in("huidu"),
+		size("lua_handler_memory_limit", ctxLua, inLua(func(l *LuaLoc) *Opt[int64] { return &l.HandlerMemoryLimit }), 0).in("huidu"),
 		lTime("lua_socket_connect_timeout", func(l *LuaLoc) *Opt[time.Duration] { return &l.SocketConnectTimeout }, time.Minute),
 		lTime("lua_socket_send_timeout", func(l *LuaLoc) *Opt[time.Duration] { return &l.SocketSendTimeout }, time.Minute),
 		lTime("lua_socket_read_timeout", func(l *LuaLoc) *Opt[time.Duration] { return &l.SocketReadTimeout }, time.Minute),

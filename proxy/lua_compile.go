@@ -214,7 +214,7 @@ func (c *compiler) luaConf(l *nginxconf.LocConf) (*luacompat.LocationConf, error
 		SocketKeepaliveTimeout: k.SocketKeepaliveTimeout.V, SocketPoolSize: k.SocketPoolSize.V, SocketBufferSize: int(k.SocketBufferSize.V),
 		SocketLogErrors: k.SocketLogErrors.V, CodeCache: k.CodeCache.V, CheckClientAbort: k.CheckClientAbort.V,
 		HTTP10Buffering: k.HTTP10Buffering.V, TransformUnderscores: k.TransformUnderscores.V, NeedRequestBody: k.NeedRequestBody.V,
-		UseDefaultType: k.UseDefaultType.V, SSLVerifyDepth: k.SSLVerifyDepth.V, SSLTrustedCertificate: k.SSLTrustedCertificate.V,
+		UseDefaultType: k.UseDefaultType.V, TimeLimit: k.HandlerTimeLimit.V, MemoryLimit: k.HandlerMemoryLimit.V, SSLVerifyDepth: k.SSLVerifyDepth.V, SSLTrustedCertificate: k.SSLTrustedCertificate.V,
 		TLS: tlsConf, Resolve: c.resolverFor(l),
 	}
 	if c.luaConfs == nil {

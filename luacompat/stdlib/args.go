@@ -54,6 +54,17 @@ func Fn(L *lua.LState, n int) *lua.LFunction {
 	return f
 }
 
+// Work tells whoever counts the instructions of L that a Go function is to make
+// n bytes, or, with 0, has been at work for long. It does not return when that
+// is too much.
+func Work(L *lua.LState, n int) {
+	if w, ok := L.Context().(interface {
+		Work(L *lua.LState, n int)
+	}); ok {
+		w.Work(L, n)
+	}
+}
+
 // Str is a string argument; numbers are converted.
 func Str(L *lua.LState, n int) string {
 	switch v := L.Get(n).(type) {

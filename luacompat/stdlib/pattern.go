@@ -16,6 +16,7 @@ import (
 const (
 	maxCaptures = 32
 	maxMatch    = 200 // nested single matches, as LuaJIT's LJ_MAX_XLEVEL
+	pollSteps   = 1 << 14
 
 	captureUnfinished = -1
 	capturePosition   = -2
@@ -31,6 +32,7 @@ type matcher struct {
 	pat   string
 	level int // captures so far
 	depth int
+	steps int // since the last poll
 	caps  [maxCaptures]capture
 }
 
@@ -185,6 +187,10 @@ func (m *matcher) match(s, p int) int {
 	if m.depth > maxMatch {
 		m.raise("pattern too complex")
 	}
+	if m.steps++; m.steps > pollSteps {
+		m.steps = 0
+		Work(m.L, 0)
+	}
 	e := m.run(s, p)
 	m.depth--
 	return e
@@ -294,6 +300,7 @@ func (m *matcher) maxExpand(s, p, ep int) int {
 	if ep+1 == len(m.pat) {
 		return s + i
 	}
+	m.steps += i >> 4
 	next, literal := m.literal(ep + 1)
 	for ; i >= 0; i-- {
 		if literal && (s+i >= len(src) || src[s+i] != next) {

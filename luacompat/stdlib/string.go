@@ -147,6 +147,9 @@ func checkSize(L *lua.LState, n int) {
 	if n < 0 || n > maxString {
 		L.Error(&Bare{Value: lua.LString("not enough memory")}, 0)
 	}
+	if n > 1<<10 {
+		Work(L, n)
+	}
 }
 
 func stringRep(L *lua.LState) int {

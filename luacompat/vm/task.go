@@ -17,6 +17,12 @@ type Task struct {
 	// status is dead then, and zombie before.
 	Collected bool
 
+	// Meter bounds the task together with its light threads; nil: nothing does.
+	Meter *Meter
+	// KidMeter is the Meter of the light threads that t starts, when it is not
+	// t's own.
+	KidMeter *Meter
+
 	// NoYield forbids coroutine.yield in the task's own body, as in the phases
 	// that cannot wait.
 	NoYield bool
@@ -55,7 +61,7 @@ func (v *VM) Slice() uint64 { return v.slice }
 // t and its light threads. It is called by t while t runs.
 func (t *Task) Sibling() *Task {
 	t.share()
-	return &Task{VM: t.VM, Host: t.Host, Ctx: t.base, base: t.base, turn: t.turn}
+	return &Task{VM: t.VM, Host: t.Host, Ctx: t.base, base: t.base, turn: t.turn, Meter: t.Meter}
 }
 
 // share makes the turn that the threads of t's handler hand on.
@@ -90,10 +96,12 @@ func (t *Task) begin() {
 	}
 	t.VM.lock.Lock()
 	t.VM.slice++
+	t.resume()
 }
 
 // release gives the VM's lock and the turn to whoever waits.
 func (t *Task) release() {
+	t.pause()
 	t.VM.lock.Unlock()
 	if t.turn != nil {
 		t.turn.Unlock()
@@ -175,6 +183,7 @@ func (v *VM) Yield() {
 	t.release()
 	w.wait()
 	v.lock.Lock()
+	t.resume()
 	v.cur = t
 	if t.stopped() {
 		v.Unwind(t.L, ErrKilled)
@@ -191,10 +200,12 @@ func (t *Task) Spawn(fn *lua.LFunction, args []lua.LValue, done func(results []l
 	v := t.VM
 	t.share()
 	ctx, cancel := context.WithCancel(t.base)
-	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, base: t.base, turn: t.turn, parent: t, done: make(chan struct{})}
+	k := &Task{VM: v, Host: t.Host, Ctx: ctx, cancel: cancel, base: t.base, turn: t.turn, Meter: t.kidMeter(), parent: t, done: make(chan struct{})}
 	saved := v.cur
 	w := t.turn.queue()
+	t.pause()
 	go func() { // with the lock and the turn of its spawner
+		k.resume()
 		_, res, err := k.exec(fn, args, -1, nil)
 		v.ends++
 		k.ended, k.order, k.results, k.err = true, v.ends, res, err
@@ -209,8 +220,16 @@ func (t *Task) Spawn(fn *lua.LFunction, args []lua.LValue, done func(results []l
 	}()
 	w.wait()
 	v.lock.Lock()
+	t.resume()
 	v.cur = saved
 	return k
+}
+
+func (t *Task) kidMeter() *Meter {
+	if t.KidMeter != nil {
+		return t.KidMeter
+	}
+	return t.Meter
 }
 
 // Kill ends the task at its next or present Block.

@@ -38,6 +38,8 @@ type thread struct {
 	L    *lua.LState
 	next *thread
 	up   *thread // the thread that entered this one; nil for tasks and coroutines
+
+	metered bool // its instructions are counted
 }
 
 func (v *VM) getThread() *thread {
@@ -69,9 +71,7 @@ func (v *VM) call(th, up *thread, nargs int, hook func(*lua.LState)) error {
 	savedTh, savedL := t.th, t.L
 	t.th, t.L = th, th.L
 	t.depth++
-	if v.opts.Budget {
-		th.L.SetContext(t.Ctx)
-	}
+	v.meterThread(th, t)
 	v.nextHook = hook
 	err := th.L.PCall(nargs+1, lua.MultRet, nil)
 	v.raising = false

@@ -28,8 +28,8 @@ type Options struct {
 	ReadFile func(name string) ([]byte, error)
 	MapPath  func(name string) string
 	// Budget switches on the interruption of running Lua code by Task.Ctx. It
-	// costs 9 to 39 % in hot loops, so it is off by default: without it a
-	// cancelled task ends at its next Block.
+	// slows hot loops down, so it is off by default: without it, and without a
+	// Meter, a cancelled task ends at its next Block.
 	Budget bool
 	// Exit is what os.exit calls; nil: os.exit raises an error.
 	Exit func(code int)
@@ -70,6 +70,7 @@ type VM struct {
 	ends    uint64 // light threads that have ended
 	slice   uint64 // see Slice
 	closed  bool
+	gauge   gauge
 }
 
 // setup holds what gopher-lua keeps in package variables.
@@ -91,6 +92,7 @@ func New(o Options) (*VM, error) {
 		o.MaxIdleThreads = 256
 	}
 	v := &VM{opts: o}
+	v.gauge.v = v
 	v.root = lua.NewState(threadOptions())
 	v.unwindValue = v.root.NewUserData()
 	if o.Branch != nil {
