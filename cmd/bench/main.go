@@ -9,8 +9,11 @@
 //	go run ./cmd/bench -scenario idle        # memory per idle connection
 //	go run ./cmd/bench -scenario locations   # 10,000 locations
 //	go run ./cmd/bench -scenario file1k,file1m,gzip,tls,handshake,h2,proxy64k
+//	go run ./cmd/bench -scenario lua-headers,lua-json,lua-regex,lua-shdict,lua-routing
+//	go run ./cmd/bench -scenario shdict        # a million keys, eight workers
+//	go run ./cmd/bench -scenario soak,soak-vanish
 //
-// It needs nginx with ngx_lua, redis-server and wrk (see .ci/run), for h2 also h2load, and talks
+// It needs nginx with ngx_lua, redis-server and wrk (see .ci/run), for h2 also h2load, for lua-json lua-cjson, and talks
 // to 127.0.0.1 only.
 package main
 
