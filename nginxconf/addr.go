@@ -3,6 +3,7 @@ package nginxconf
 import (
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -110,6 +111,34 @@ func parseAddress(s string, defaultPort int, listen, uri bool) address {
 	return a
 }
 
+// shortIPv4 reads the forms of an address that getaddrinfo takes besides the
+// usual one: fewer numbers, of which the last fills the rest, in C's notation.
+// See: inet_aton(3).
+func shortIPv4(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var ip uint64
+	for i, p := range parts {
+		if p == "" || p[0] < '0' || p[0] > '9' {
+			return netip.Addr{}, false
+		}
+		n, err := strconv.ParseUint(p, 0, 32)
+		last := i == len(parts)-1
+		if err != nil || strings.Contains(p, "_") || strings.ContainsAny(p, "bBoO") && !strings.HasPrefix(p, "0x") || !last && n > 255 ||
+			last && n >= 1<<(8*(4-i)) {
+			return netip.Addr{}, false
+		}
+		if last {
+			ip |= n
+		} else {
+			ip |= n << (8 * (3 - i))
+		}
+	}
+	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}), true
+}
+
 // portRange reads "80" or "80-90". digits is false for text that is no port.
 func portRange(s string) (port, last int, digits, ok bool) {
 	first, end, isRange := strings.Cut(s, "-")
@@ -128,6 +157,9 @@ func portRange(s string) (port, last int, digits, ok bool) {
 func (b *build) resolve(a address) ([]netip.AddrPort, bool) {
 	if a.ip.IsValid() {
 		return []netip.AddrPort{netip.AddrPortFrom(a.ip, uint16(a.port))}, true
+	}
+	if ip, ok := shortIPv4(a.host); ok {
+		return []netip.AddrPort{netip.AddrPortFrom(ip, uint16(a.port))}, true
 	}
 	hosts, err := b.opt.LookupHost(a.host)
 	if err != nil || len(hosts) == 0 {

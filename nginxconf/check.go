@@ -7,11 +7,7 @@ import "strings"
 // singleRow is a checked directive that may be written once per block.
 func singleRow(name string, ctx Context, args argSpec, check func(b *build, n *Node) error) row {
 	return checked(name, ctx, args, func(b *build, n *Node) error {
-		key := n.Name
-		if n.Parent != nil {
-			key += "\x00" + n.Parent.File + ":" + itoa(n.Parent.Line) + ":" + n.Parent.Name
-		}
-		if err := b.single(key); err != nil {
+		if err := b.single(n.Name); err != nil {
 			return err
 		}
 		if check == nil {
@@ -47,6 +43,16 @@ func checkSize(_ *build, n *Node) error {
 	return nil
 }
 
+// noSendLowat warns as nginx does where the system has no such thing.
+func noSendLowat(name string) func(b *build, n *Node) error {
+	return func(b *build, n *Node) error {
+		if _, ok := parseSize(n.Args[0]); ok {
+			b.warn(`"%s" is not supported, ignored`, name)
+		}
+		return nil
+	}
+}
+
 func checkOffset(_ *build, n *Node) error {
 	if _, ok := parseOffset(n.Args[0]); !ok {
 		return dirErr("invalid value")
@@ -69,6 +75,24 @@ func checkPriority(b *build, n *Node) error {
 	return nil
 }
 
+// checkAffinity follows ngx_set_cpu_affinity: masks of 0 and 1.
+func checkAffinity(b *build, n *Node) error {
+	masks := n.Args
+	if masks[0] == "auto" {
+		if masks = masks[1:]; len(masks) > 1 {
+			return b.emerg(`invalid number of arguments in "worker_cpu_affinity" directive`)
+		}
+	}
+	for _, m := range masks {
+		for i := len(m) - 1; i >= 0; i-- {
+			if c := m[i]; c != '0' && c != '1' && c != ' ' {
+				return b.emerg(`invalid character "%s" in "worker_cpu_affinity"`, m[i:i+1])
+			}
+		}
+	}
+	return nil
+}
+
 func (b *build) oneOfWords(n *Node, words ...string) error {
 	if oneOf(n.Args[0], words) == "" {
 		return b.emerg(`invalid value "%s"`, n.Args[0])
@@ -77,6 +101,9 @@ func (b *build) oneOfWords(n *Node, words ...string) error {
 }
 
 func checkThreadPool(b *build, n *Node) error {
+	if _, ok := b.conf.Main.ThreadPools[n.Args[0]]; ok {
+		return b.emerg(`duplicate thread pool "%s"`, n.Args[0])
+	}
 	threads := false
 	p := ThreadPool{MaxQueue: 65536}
 	for _, a := range n.Args[1:] {
@@ -93,12 +120,10 @@ func checkThreadPool(b *build, n *Node) error {
 				return b.emerg(`invalid max_queue value "%s"`, a)
 			}
 			p.MaxQueue = v
-		default:
-			return b.emerg(`invalid parameter "%s"`, a)
 		}
 	}
 	if !threads {
-		return b.emerg(`"%s" must have "threads" parameter`, n.Args[0])
+		return b.emerg(`"%s" must have "threads" parameter`, n.Name)
 	}
 	if b.conf.Main.ThreadPools == nil {
 		b.conf.Main.ThreadPools = map[string]ThreadPool{}

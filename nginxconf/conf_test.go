@@ -1,6 +1,7 @@
 package nginxconf
 
 import (
+	stdflag "flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -97,10 +98,33 @@ func said(ds Diagnostics) string {
 	return sb.String()
 }
 
+var update = stdflag.Bool("update", false, "write what is said as what is wanted")
+
+// rewrite puts what was said into the case's archive.
+func (c confCase) rewrite(t *testing.T, want string) {
+	name := "testdata/conf/" + c.name + ".txtar"
+	ar, err := txtar.ParseFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range ar.Files {
+		if ar.Files[i].Name == "want" {
+			ar.Files[i].Data = []byte(want)
+		}
+	}
+	if err := os.WriteFile(name, txtar.Format(ar), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestConf(t *testing.T) {
 	for _, c := range readCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			conf, ds := c.load()
+			if *update && said(ds) != c.want {
+				c.rewrite(t, said(ds))
+				return
+			}
 			if diff := cmp.Diff(c.want, said(ds)); diff != "" {
 				t.Errorf("diagnostics (-want +got):\n%s", diff)
 			}
@@ -197,7 +221,7 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-var emergOrWarn = regexp.MustCompile(`(?m)^nginx: (\[(?:emerg|error|warn)\] .*)$`)
+var emergOrWarn = regexp.MustCompile(`(?m)^nginx: (\[(?:emerg|crit|error|warn)\] .*)$`)
 
 // ask runs nginx -t and returns its first error and the warnings before it.
 func (c confCase) ask(t *testing.T) string {

@@ -152,7 +152,7 @@ func (b *build) finishSrv(lv *level) error {
 	b.node = nil
 	s, c := lv.server, lv.srv
 	if c.LargeClientHeaderBuffers.V.Size < c.ConnectionPoolSize.V {
-		return b.emergAt(Pos{}, `the "large_client_header_buffers" size must be equal to or greater than "connection_pool_size"`)
+		return b.emergAt(b.endOfHTTP, `the "large_client_header_buffers" size must be equal to or greater than "connection_pool_size"`)
 	}
 	if len(s.Names) == 0 {
 		s.Names = []ServerName{{Kind: NameExact}}

@@ -80,7 +80,7 @@ func coreRows() []row {
 		coreTime("lingering_timeout", ctxHSL, func(c *CoreLoc) *Opt[time.Duration] { return &c.LingeringTimeout }, 5*time.Second),
 		coreBool("reset_timedout_connection", ctxHSL, func(c *CoreLoc) *Opt[bool] { return &c.ResetTimedoutConnection }, false),
 		coreTime("send_timeout", ctxHSL, func(c *CoreLoc) *Opt[time.Duration] { return &c.SendTimeout }, 60*time.Second),
-		coreSize("send_lowat", ctxHSL, func(c *CoreLoc) *Opt[int64] { return &c.SendLowat }, 0).ignored(noEffect),
+		coreSize("send_lowat", ctxHSL, func(c *CoreLoc) *Opt[int64] { return &c.SendLowat }, 0).checkedBy(noSendLowat("send_lowat")).ignored(noEffect),
 		coreSize("postpone_output", ctxHSL, func(c *CoreLoc) *Opt[int64] { return &c.PostponeOutput }, 1460).ignored(noEffect),
 		value("limit_rate", ctxHSLI, inCore(func(c *CoreLoc) *Opt[Value] { return &c.LimitRate })).checkedBy(checkRateValue),
 		value("limit_rate_after", ctxHSLI, inCore(func(c *CoreLoc) *Opt[Value] { return &c.LimitRateAfter })).checkedBy(checkRateValue),
@@ -147,11 +147,6 @@ func coreRows() []row {
 		bufs("output_buffers", ctxHSL, inCore(func(c *CoreLoc) *Opt[SizeCount] { return &c.OutputBuffers }), SizeCount{2, 32768}).in("ngx_http_copy_filter_module"),
 		newRow("try_files", ctxSL, twoMore, inCore(func(c *CoreLoc) *Opt[*TryFiles] { return &c.TryFiles }), nil, setTryFiles).local().in("ngx_http_try_files_module"),
 	}
-}
-
-// hashSize is the size of one of nginx's hash tables.
-func hashSize(name string, ctx Context) row {
-	return singleRow(name, ctx, take1, checkNum).ignored("huidu's tables size themselves")
 }
 
 // in names the module of a row that stands among another's.

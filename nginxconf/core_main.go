@@ -1,6 +1,7 @@
 package nginxconf
 
 import (
+	"errors"
 	"strings"
 	"time"
 )
@@ -20,6 +21,15 @@ func mainRows() []row {
 		newRow("user", CtxMain, take12, inMain(func(m *Main) *Opt[string] { return &m.User }), nil,
 			func(b *build, n *Node, o *Opt[string]) error {
 				o.V = n.Args[0]
+				group := n.Args[len(n.Args)-1]
+				if b.opt.Account != nil {
+					switch err := b.opt.Account(n.Args[0], group); {
+					case errors.Is(err, ErrNotRoot):
+						b.warn(`the "user" directive makes sense only if the master process runs with super-user privileges, ignored`)
+					case err != nil:
+						return b.emerg("%s", err)
+					}
+				}
 				if len(n.Args) == 2 {
 					b.cur.main.Group = Opt[string]{V: n.Args[1], Set: true, Pos: n.Pos()}
 				}
@@ -57,10 +67,10 @@ func mainRows() []row {
 		singleRow("debug_points", CtxMain, take1, func(b *build, n *Node) error { return b.oneOfWords(n, "stop", "abort") }).ignored(noWorkers),
 		singleRow("lock_file", CtxMain, take1, nil).ignored(noWorkers),
 		singleRow("timer_resolution", CtxMain, take1, checkMsec).ignored("timers are exact"),
-		singleRow("worker_cpu_affinity", CtxMain, oneMore, nil).ignored(noWorkers),
+		singleRow("worker_cpu_affinity", CtxMain, oneMore, checkAffinity).ignored(noWorkers),
 		singleRow("worker_priority", CtxMain, take1, checkPriority).ignored(noWorkers),
 		singleRow("worker_rlimit_core", CtxMain, take1, checkOffset).ignored(noWorkers),
-		singleRow("thread_pool", CtxMain, take23, checkThreadPool).in("ngx_thread_pool"),
+		custom("thread_pool", CtxMain, take23, checkThreadPool).in("ngx_thread_pool"),
 		singleRow("pcre_jit", CtxMain, flagArg, checkFlag).ignored("regular expressions are run by a PCRE in Go").in("ngx_regex"),
 		singleRow("ssl_engine", CtxMain, take1, nil).ignored("TLS is Go's own").in("ngx_event_openssl"),
 		singleRow("ssl_object_cache_inheritable", CtxMain, flagArg, checkFlag).ignored("TLS is Go's own").in("ngx_event_openssl_cache"),
@@ -89,15 +99,22 @@ func eventsRows() []row {
 			}),
 		flag("multi_accept", CtxEvents, inEvents(func(e *Events) *Opt[bool] { return &e.MultiAccept }), false),
 		custom("debug_connection", CtxEvents, take1, func(b *build, n *Node) error {
+			a := n.Args[0]
+			if p, ok := parseCIDR(a); ok && p.Masked() != p {
+				b.warn("low address bits of %s are meaningless", a)
+			} else if !ok && a != "unix:" {
+				if _, found := b.resolve(address{host: a, port: 80}); !found {
+					return b.emerg(`host not found in debug_connection "%s"`, a)
+				}
+			}
 			b.cur.events.DebugConnection = append(b.cur.events.DebugConnection, n.Args[0])
 			return nil
 		}).ignored("debug logging is for all connections"),
 		singleRow("use", CtxEvents, take1, func(b *build, n *Node) error {
-			switch n.Args[0] {
-			case "epoll", "poll", "select":
-				return nil
+			if n.Args[0] != "epoll" { // nginx has the others only where there is no epoll
+				return b.emerg(`invalid event type "%s"`, n.Args[0])
 			}
-			return b.emerg(`invalid event type "%s"`, n.Args[0])
+			return nil
 		}).ignored("Go's runtime chooses"),
 		singleRow("accept_mutex", CtxEvents, flagArg, checkFlag).ignored(noWorkers),
 		singleRow("accept_mutex_delay", CtxEvents, take1, checkMsec).ignored(noWorkers),

@@ -9,14 +9,16 @@ import (
 // Severity is how grave a Diagnostic is.
 type Severity int
 
-// The severities. Emerg refuses the configuration, and so does Error, which
-// ngx_lua and headers-more use for some of their complaints. Warn is what
+// The severities. Emerg refuses the configuration, and so do Crit, for what
+// the system did not do, and Error, which ngx_lua and headers-more use for
+// some of their complaints. Warn is what
 // nginx warns of too (or a leniency of ours), Notice is for directives that
 // are accepted and have no effect here.
 const (
 	Notice Severity = iota
 	Warn
 	Error
+	Crit
 	Emerg
 )
 
@@ -25,6 +27,8 @@ func (s Severity) String() string {
 	switch s {
 	case Emerg:
 		return "emerg"
+	case Crit:
+		return "crit"
 	case Error:
 		return "error"
 	case Warn:
@@ -46,15 +50,32 @@ type Diagnostic struct {
 // CommandLine is the Pos.File of what was written in -g.
 const CommandLine = "command line"
 
+// maxMessage is how much nginx keeps of a message that has a place.
+// See: NGX_MAX_CONF_ERRSTR.
+const maxMessage = 1024
+
+// short cuts a long message, but not the error number at its end.
+func short(msg string) string {
+	if len(msg) <= maxMessage {
+		return msg
+	}
+	if at := strings.LastIndex(msg, " ("); at > maxMessage-50 && strings.HasSuffix(msg, ")") {
+		if number, _, ok := strings.Cut(msg[at+2:], ": "); ok && number != "" && strings.Trim(number, "0123456789") == "" {
+			return msg[:maxMessage-50] + "..." + msg[at:]
+		}
+	}
+	return msg[:maxMessage]
+}
+
 // Text is the message with its place, as nginx prints it after the severity.
 func (d Diagnostic) Text() string {
 	switch {
 	case d.Pos.File == "":
 		return d.Message
 	case d.Pos.File == CommandLine && d.Pos.Line == 0:
-		return d.Message + " in command line"
+		return short(d.Message) + " in command line"
 	}
-	return d.Message + " in " + d.Pos.File + ":" + strconv.Itoa(d.Pos.Line)
+	return short(d.Message) + " in " + d.Pos.File + ":" + strconv.Itoa(d.Pos.Line)
 }
 
 // String is the whole line as `nginx -t` prints it after "nginx: ".

@@ -58,6 +58,9 @@ func (m MapFiles) ReadFile(name string) ([]byte, error) {
 	if data, ok := m[path.Clean(name)]; ok {
 		return []byte(data), nil
 	}
+	if _, err := m.ReadDir(name); err == nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOENT}
 }
 

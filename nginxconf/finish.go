@@ -36,7 +36,7 @@ func (b *build) finishHTTP() error {
 		return err
 	}
 	b.mapListens()
-	return nil
+	return b.checkZones()
 }
 
 // checkLocations finds locations of the same kind and name among siblings.

@@ -100,19 +100,47 @@ func (b *build) limitZone(n *Node, zones map[string]*LimitZone, req bool) error 
 	if req {
 		kind = "limit_req"
 	}
-	if err := b.sharedZone(z.Name, kind); err != nil {
+	if err := b.sharedZone(z.Name, kind, z.Size); err != nil {
 		return err
 	}
 	zones[z.Name] = z
 	return nil
 }
 
-// sharedZone refuses a zone name that another module uses.
-func (b *build) sharedZone(name, kind string) error {
-	if other, ok := b.zones[name]; ok && other != kind {
+// sharedZone is a zone of shared memory: who uses it, and how large it is; 0
+// where only a later directive says so.
+type sharedZone struct {
+	kind string
+	size int64
+}
+
+// sharedZone refuses a zone name that another module uses, or another size.
+// See: ngx_shared_memory_add.
+func (b *build) sharedZone(name, kind string, size int64) error {
+	z := b.zones[name]
+	switch {
+	case z == nil:
+		b.zones[name] = &sharedZone{kind, size}
+		b.zoneOrder = append(b.zoneOrder, name)
+		return nil
+	case z.kind != kind:
 		return b.emerg(`the shared memory zone "%s" is already declared for a different use`, name)
+	case z.size == 0:
+		z.size = size
+	case size != 0 && size != z.size:
+		return b.emerg(`the size %d of shared memory zone "%s" conflicts with already declared size %d`, size, name, z.size)
 	}
-	b.zones[name] = kind
+	return nil
+}
+
+// checkZones refuses a zone whose size nobody has said.
+func (b *build) checkZones() error {
+	b.node = nil
+	for _, name := range b.zoneOrder {
+		if b.zones[name].size == 0 {
+			return b.emergAt(Pos{}, `zero size shared memory zone "%s"`, name)
+		}
+	}
 	return nil
 }
 
@@ -141,6 +169,9 @@ func addLimitReq(b *build, n *Node, o *Opt[[]LimitReq]) error {
 	if l.Zone == "" {
 		return b.emerg(`"limit_req" must have "zone" parameter`)
 	}
+	if err := b.sharedZone(l.Zone, "limit_req", 0); err != nil {
+		return err
+	}
 	for _, other := range o.V {
 		if other.Zone == l.Zone {
 			return errDuplicate
@@ -151,6 +182,9 @@ func addLimitReq(b *build, n *Node, o *Opt[[]LimitReq]) error {
 }
 
 func addLimitConn(b *build, n *Node, o *Opt[[]LimitConn]) error {
+	if err := b.sharedZone(n.Args[0], "limit_conn", 0); err != nil {
+		return err
+	}
 	for _, other := range o.V {
 		if other.Zone == n.Args[0] {
 			return errDuplicate

@@ -119,7 +119,10 @@ func (b *build) listenParam(l *Listen, arg string) (bind bool, err error) {
 		if _, ok = atoi(val); !ok {
 			return false, b.emerg(`invalid fastopen "%s"`, arg)
 		}
-	case "setfib", "accept_filter":
+	case "accept_filter": // nginx says this as an emergency, and goes on
+		b.warn(`accept filters "%s" are not supported on this platform, ignored`, arg)
+		return false, nil
+	case "setfib":
 		return false, b.emerg(`invalid parameter "%s"`, arg)
 	case "ipv6only":
 		if val != "on" && val != "off" {
@@ -220,6 +223,9 @@ func (b *build) finishListens() error {
 	for _, at := range b.listens {
 		if len(at.servers) > 1 {
 			if err := b.checkNames(at); err != nil {
+				return err
+			}
+			if err := b.checkNamesHash(at); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// ErrNotRoot is Options.Account's answer where user has no effect.
+var ErrNotRoot = errors.New("not root")
+
 // Options says how a configuration is read.
 type Options struct {
 	Strict  bool   // refuse what nginx refuses: no leniencies
@@ -40,6 +43,10 @@ type Options struct {
 	// ReadTree, when it takes a file, parses it in place of nginx's syntax;
 	// taken is false for files in that syntax.
 	ReadTree func(name string, data []byte) (nodes []*Node, taken bool, problem *Diagnostic)
+	// Account checks the arguments of user; a group that was not written is
+	// the user's name. Its error is nginx's message, or ErrNotRoot. nil accepts
+	// every name.
+	Account func(user, group string) error
 	// CPUs is what worker_processes auto means. 0 asks the system.
 	CPUs int
 }

@@ -31,12 +31,14 @@ func setLogFormat(b *build, n *Node) error {
 		}
 		f.Escape, parts = esc, parts[1:]
 	}
-	text := strings.Join(parts, "")
-	v, err := b.logValue(text)
-	if err != nil {
-		return err
+	f.Format.Text = strings.Join(parts, "")
+	for _, p := range parts { // each argument is compiled alone: a name does not go on in the next
+		v, err := b.logValue(p)
+		if err != nil {
+			return err
+		}
+		f.Format.Parts = append(f.Format.Parts, v.Parts...)
 	}
-	f.Format = v
 	b.conf.HTTP.LogFormats[f.Name] = f
 	return nil
 }
@@ -49,8 +51,7 @@ func (b *build) logValue(text string) (Value, error) {
 		if strings.Contains(err.Error(), "closing bracket") {
 			return v, b.emerg("%s", err)
 		}
-		at := strings.LastIndexByte(text, '$')
-		return v, b.emerg(`invalid parameter "%s"`, text[at:])
+		return v, b.emerg(`invalid parameter "%s"`, text[badVariable(text):])
 	}
 	for _, p := range v.Parts {
 		switch {
@@ -61,6 +62,16 @@ func (b *build) logValue(text string) (Value, error) {
 		}
 	}
 	return v, nil
+}
+
+// badVariable is where the first "$" without a name stands.
+func badVariable(text string) int {
+	for i := 0; i < len(text); i++ {
+		if text[i] == '$' && (i+1 == len(text) || !nameByte(text[i+1]) && text[i+1] != '{') {
+			return i
+		}
+	}
+	return strings.LastIndexByte(text, '$')
 }
 
 // setAccessLog follows ngx_http_log_set_log.

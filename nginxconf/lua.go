@@ -44,6 +44,9 @@ var onlyBlocks = map[string]bool{"precontent_by_lua": true, "server_rewrite_by_l
 	"ssl_session_fetch_by_lua": true, "ssl_session_store_by_lua": true, "proxy_ssl_certificate_by_lua": true,
 	"proxy_ssl_verify_by_lua": true}
 
+// cycleCode are the files whose names hold no variables: there is no request.
+var cycleCode = map[string]bool{"init_by_lua_file": true, "init_worker_by_lua_file": true, "exit_worker_by_lua_file": true}
+
 // luaCode makes the chunk of a by_lua directive; args are its arguments
 // without the variable of set_by_lua.
 func (b *build) luaCode(n *Node, args []string) (*LuaCode, error) {
@@ -55,9 +58,12 @@ func (b *build) luaCode(n *Node, args []string) (*LuaCode, error) {
 		if args[0] == "" {
 			return nil, asError(b.emerg("invalid location config: no runnable Lua code"))
 		}
-		v, err := b.value(args[0])
-		if err != nil {
-			return nil, err
+		v := literal(args[0])
+		if !cycleCode[n.Name] {
+			var err error
+			if v, err = b.value(args[0]); err != nil {
+				return nil, err
+			}
 		}
 		if text, ok := v.Literal(); ok {
 			v = literal(b.fullName(text))
@@ -211,10 +217,18 @@ func luaSettings() []row {
 		num("lua_regex_cache_max_entries", CtxHTTP, lm(func(m *LuaMain) *Opt[int] { return &m.RegexCacheMaxEntries })),
 		num("lua_regex_match_limit", CtxHTTP, lm(func(m *LuaMain) *Opt[int] { return &m.RegexMatchLimit })),
 		num("lua_thread_cache_max_entries", CtxHTTP, lm(func(m *LuaMain) *Opt[int] { return &m.ThreadCacheMaxEntries })),
-		num("lua_malloc_trim", CtxHTTP, lm(func(m *LuaMain) *Opt[int] { return &m.MallocTrim })).ignored("Go's runtime returns memory by itself"),
+		num("lua_malloc_trim", CtxHTTP, lm(func(m *LuaMain) *Opt[int] { return &m.MallocTrim })).checkedBy(func(b *build, n *Node) error {
+			if _, ok := atoi(n.Args[0]); !ok {
+				return dirErr("invalid number in the 1st argument")
+			}
+			return nil
+		}).ignored("Go's runtime returns memory by itself"),
 		num("lua_worker_thread_vm_pool_size", CtxHTTP, lm(func(m *LuaMain) *Opt[int] { return &m.WorkerThreadVMPoolSize })),
 		size("lua_capture_error_log", CtxHTTP, inLuaMain(func(m *LuaMain) *Opt[int64] { return &m.CaptureErrorLog })),
-		flag("lua_load_resty_core", CtxHTTP, inLuaMain(func(m *LuaMain) *Opt[bool] { return &m.LoadRestyCore }), true),
+		custom("lua_load_resty_core", CtxHTTP, flagArg, func(b *build, n *Node) error {
+			b.warn("lua_load_resty_core is deprecated (the lua-resty-core library is required since ngx_lua v0.10.16)")
+			return nil
+		}),
 		singleRow("lua_sa_restart", CtxHTTP, flagArg, checkFlag).ignored("Go's runtime restarts system calls"),
 		flag("rewrite_by_lua_no_postpone", CtxHTTP, inLuaMain(func(m *LuaMain) *Opt[bool] { return &m.RewriteNoPostpone }), false),
 		flag("access_by_lua_no_postpone", CtxHTTP, inLuaMain(func(m *LuaMain) *Opt[bool] { return &m.AccessNoPostpone }), false),
@@ -234,7 +248,7 @@ func luaSettings() []row {
 		lTime("lua_socket_send_timeout", func(l *LuaLoc) *Opt[time.Duration] { return &l.SocketSendTimeout }, time.Minute),
 		lTime("lua_socket_read_timeout", func(l *LuaLoc) *Opt[time.Duration] { return &l.SocketReadTimeout }, time.Minute),
 		lTime("lua_socket_keepalive_timeout", func(l *LuaLoc) *Opt[time.Duration] { return &l.SocketKeepaliveTimeout }, time.Minute),
-		size("lua_socket_send_lowat", ctxLua, inLua(func(l *LuaLoc) *Opt[int64] { return &l.SocketSendLowat }), 0),
+		size("lua_socket_send_lowat", ctxLua, inLua(func(l *LuaLoc) *Opt[int64] { return &l.SocketSendLowat }), 0).checkedBy(noSendLowat("lua_send_lowat")),
 		size("lua_socket_buffer_size", ctxLua, inLua(func(l *LuaLoc) *Opt[int64] { return &l.SocketBufferSize }), 4096),
 		num("lua_socket_pool_size", ctxLua, inLua(func(l *LuaLoc) *Opt[int] { return &l.SocketPoolSize }), 30),
 		bitmask("lua_ssl_protocols", ctxHSL, inLua(func(l *LuaLoc) *Opt[[]string] { return &l.SSLProtocols }), []string{"SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"}, sslProtocols...),
@@ -264,6 +278,9 @@ func setSharedDict(b *build, n *Node) error {
 		if d.Name == name {
 			return b.emerg(`lua_shared_dict "%s" is already defined as "%s"`, name, name)
 		}
+	}
+	if err := b.sharedZone(name, "lua_shared_dict", v); err != nil {
+		return err
 	}
 	b.conf.HTTP.Lua.SharedDicts = append(b.conf.HTTP.Lua.SharedDicts, SharedDict{name, v, n.Pos()})
 	return nil

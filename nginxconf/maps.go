@@ -76,8 +76,11 @@ func setMap(b *build, n *Node) error {
 		m.Entries = append(m.Entries, entry)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
 	b.conf.HTTP.Maps = append(b.conf.HTTP.Maps, m)
-	return err
+	return b.checkMapHash(m)
 }
 
 // mapKey refuses a key that is there already, and a wrong mask.
@@ -90,10 +93,16 @@ func (b *build) mapKey(m *Map, key, written string, seen map[string]bool) error 
 			return b.emerg(`invalid hostname or wildcard "%s"`, written)
 		}
 	}
-	if seen[key] {
-		return b.emerg(`conflicting parameter "%s"`, key)
+	keys := []string{key}
+	if name, ok := strings.CutPrefix(key, "."); ok && m.Hostnames { // the name itself, and all below it
+		key, keys = name, []string{name, "*." + name}
 	}
-	seen[key] = true
+	for _, k := range keys {
+		if seen[k] {
+			return b.emerg(`conflicting parameter "%s"`, key)
+		}
+		seen[k] = true
+	}
 	return nil
 }
 
@@ -117,6 +126,7 @@ func setGeo(b *build, n *Node) error {
 	if err := b.declare(g.Var, false); err != nil {
 		return err
 	}
+	b.geoNets = map[netip.Prefix]string{}
 	err := b.entries(n, func(e *Node) error { return b.geoEntry(g, e) })
 	b.conf.HTTP.Geos = append(b.conf.HTTP.Geos, g)
 	return err
@@ -150,14 +160,18 @@ func (b *build) geoEntry(g *Geo, e *Node) error {
 		g.Proxies = append(g.Proxies, val)
 		return nil
 	case "default":
-		if g.Default != "" {
+		switch {
+		case g.Default != "" && g.Ranges:
 			b.warn(`duplicate default geo range value: "%s", old value: "%s"`, val, g.Default)
+		case g.Default != "": // one tree of IPv4 and one of IPv6
+			b.warn(`duplicate network "default", value: "%s", old value: "%s"`, val, g.Default)
+			b.warn(`duplicate network "default", value: "%s", old value: "%s"`, val, g.Default)
 		}
 		g.Default = val
 		return nil
 	case "delete":
 		g.Delete = append(g.Delete, val)
-		return nil
+		return b.geoDelete(g, val)
 	}
 	if g.Ranges {
 		lo, hi, ok := strings.Cut(e.Name, "-")
@@ -168,10 +182,36 @@ func (b *build) geoEntry(g *Geo, e *Node) error {
 		}
 	} else if _, ok := parseCIDR(e.Name); !ok {
 		return b.emerg(`invalid network "%s"`, e.Name)
-	} else if p, _ := parseCIDR(e.Name); p.Masked() != p {
-		b.warn(`low address bits of %s are meaningless`, e.Name)
+	} else {
+		p, _ := parseCIDR(e.Name)
+		if p.Masked() != p {
+			b.warn(`low address bits of %s are meaningless`, e.Name)
+		}
+		if old, ok := b.geoNets[p.Masked()]; ok {
+			b.warn(`duplicate network "%s", value: "%s", old value: "%s"`, e.Name, val, old)
+		}
+		b.geoNets[p.Masked()] = val
 	}
 	g.Entries = append(g.Entries, GeoEntry{e.Name, val, e.Pos()})
+	return nil
+}
+
+// geoDelete warns of a network that is not there.
+func (b *build) geoDelete(g *Geo, net string) error {
+	if g.Ranges {
+		return nil
+	}
+	p, ok := parseCIDR(net)
+	if !ok {
+		return b.emerg(`invalid network "%s"`, net)
+	}
+	if p.Masked() != p {
+		b.warn(`low address bits of %s are meaningless`, net)
+	}
+	if _, ok := b.geoNets[p.Masked()]; !ok {
+		b.warn(`no network "%s" to delete`, net)
+	}
+	delete(b.geoNets, p.Masked())
 	return nil
 }
 

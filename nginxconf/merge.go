@@ -128,6 +128,9 @@ func (b *build) mergeCore(rows []*row, parent, child *level) error {
 	if shared {
 		if p.Handler == handler && !p.TryFiles.Set {
 			child.loc.Core = p
+			if child.location == nil && len(b.hashSizes) > 0 {
+				return b.checkTypesHash(parent, child)
+			}
 			return nil
 		}
 		if c := b.cores[key]; c != nil {
@@ -144,7 +147,7 @@ func (b *build) mergeCore(rows []*row, parent, child *level) error {
 	if shared {
 		b.cores[key] = child.loc.Core
 	}
-	return nil
+	return b.checkTypesHash(parent, child)
 }
 
 // coreKey finds the core struct of levels that set only a handler.

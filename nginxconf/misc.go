@@ -50,9 +50,9 @@ func miscRows() []row {
 			"off", "secure", "httponly", "samesite=strict", "samesite=lax", "samesite=none"), take123).in(userIDModule),
 
 		strs("ancient_browser", ctxHSL, oneMore, inMisc(func(m *MiscLoc) *Opt[[]string] { return &m.AncientBrowser })).in(browserModule),
-		mStr("ancient_browser_value", ctxHSL, func(m *MiscLoc) *Opt[string] { return &m.AncientBrowserValue }, "1").in(browserModule),
+		again(mStr("ancient_browser_value", ctxHSL, func(m *MiscLoc) *Opt[string] { return &m.AncientBrowserValue }, "1"), func(l *level) { own(&l.loc.Misc).AncientBrowserValue.Set = false }).in(browserModule),
 		listRow("modern_browser", ctxHSL, take12, inMisc(func(m *MiscLoc) *Opt[[][2]string] { return &m.ModernBrowser }), addModernBrowser).in(browserModule),
-		mStr("modern_browser_value", ctxHSL, func(m *MiscLoc) *Opt[string] { return &m.ModernBrowserValue }, "1").in(browserModule),
+		again(mStr("modern_browser_value", ctxHSL, func(m *MiscLoc) *Opt[string] { return &m.ModernBrowserValue }, "1"), func(l *level) { own(&l.loc.Misc).ModernBrowserValue.Set = false }).in(browserModule),
 
 		custom("memcached_pass", ctxLI, take1, setMemcachedPass).in(memcachedModule),
 		mTime("memcached_connect_timeout", func(m *MiscLoc) *Opt[time.Duration] { return &m.MemcachedConnectTimeout }),

@@ -25,7 +25,9 @@ func modules() []moduleRows {
 		{"ngx_http_echo_module", echoRows()},
 		{"ngx_http_headers_more_filter_module", moreRows()},
 		{"ngx_http_set_misc_module", setMiscRows()},
-		{"ngx_epoll_module", specRows(Ignored, noWorkers, "epoll_events e 1\nworker_aio_requests e 1")},
+		{"ngx_epoll_module", []row{
+			singleRow("epoll_events", CtxEvents, take1, checkNum).ignored(noWorkers),
+			singleRow("worker_aio_requests", CtxEvents, take1, checkNum).ignored(noWorkers)}},
 	}
 	return append(list, unsupportedModules()...)
 }

@@ -61,7 +61,7 @@ func proxyRows() []row {
 		pTime("proxy_connect_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.ConnectTimeout }, 60*time.Second),
 		pTime("proxy_send_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.SendTimeout }, 60*time.Second),
 		pTime("proxy_read_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.ReadTimeout }, 60*time.Second),
-		pSize("proxy_send_lowat", func(p *ProxyLoc) *Opt[int64] { return &p.SendLowat }, 0).ignored(noEffect),
+		pSize("proxy_send_lowat", func(p *ProxyLoc) *Opt[int64] { return &p.SendLowat }, 0).checkedBy(noSendLowat("proxy_send_lowat")).ignored(noEffect),
 		pBool("proxy_buffering", func(p *ProxyLoc) *Opt[bool] { return &p.Buffering }, true),
 		pBool("proxy_request_buffering", func(p *ProxyLoc) *Opt[bool] { return &p.RequestBuffering }, true),
 		pSize("proxy_buffer_size", func(p *ProxyLoc) *Opt[int64] { return &p.BufferSize }, 4096),

@@ -69,7 +69,7 @@ func setCache(b *build, n *Node, o *Opt[*Value]) error {
 	}
 	o.V = &v
 	if name, ok := v.Literal(); ok {
-		return b.sharedZone(name, "proxy_cache")
+		return b.sharedZone(name, "proxy_cache", 0)
 	}
 	return nil
 }
@@ -140,7 +140,7 @@ func addCachePath(b *build, n *Node) error {
 	if p.Zone == "" || p.ZoneSize == 0 {
 		return b.emerg(`"%s" must have "keys_zone" parameter`, n.Name)
 	}
-	if err := b.sharedZone(p.Zone, "proxy_cache"); err != nil {
+	if err := b.sharedZone(p.Zone, "proxy_cache", p.ZoneSize); err != nil {
 		return err
 	}
 	if b.conf.HTTP.CachePath(p.Zone) != nil {

@@ -218,6 +218,15 @@ func bitmask(name string, ctx Context, f field[[]string], def []string, words ..
 	return inherited(r, f, [][]string{def})
 }
 
+// again lets a directive be written a second time at a level: forget makes
+// it as if it had not been.
+func again(r row, forget func(l *level)) row {
+	return r.checkedBy(func(b *build, _ *Node) error {
+		forget(&b.cur)
+		return nil
+	})
+}
+
 func oneOf(s string, words []string) string {
 	for _, w := range words {
 		if strings.EqualFold(w, s) {

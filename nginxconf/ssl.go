@@ -27,9 +27,12 @@ func sslRows() []row {
 	sBool := func(name string, f func(*SSLSrv) *Opt[bool], def bool) row { return flag(name, ctxHS, inSSL(f), def) }
 	cert := func(name string, f func(*SSLSrv) *Opt[[]Value]) row {
 		return listRow(name, ctxHS, take1, inSSL(f), func(b *build, n *Node, o *Opt[[]Value]) error {
-			v, err := b.value(b.certPath(n.Args[0]))
+			v, err := ParseValue(b.certPath(n.Args[0]))
+			if err != nil {
+				return b.emerg("%s", err)
+			}
 			o.V = append(o.V, v)
-			return err
+			return nil
 		})
 	}
 	return []row{
@@ -68,7 +71,7 @@ func sslRows() []row {
 		sBool("ssl_stapling_verify", func(s *SSLSrv) *Opt[bool] { return &s.StaplingVerify }, false),
 		enum("ssl_ocsp", ctxHS, inSSL(func(s *SSLSrv) *Opt[string] { return &s.OCSP }), "off", "off", "on", "leaf"),
 		sStr("ssl_ocsp_responder", func(s *SSLSrv) *Opt[string] { return &s.OCSPResponder }),
-		sStr("ssl_ocsp_cache", func(s *SSLSrv) *Opt[string] { return &s.OCSPCache }, "off"),
+		newRow("ssl_ocsp_cache", ctxHS, take1, inSSL(func(s *SSLSrv) *Opt[string] { return &s.OCSPCache }), []string{"off"}, setOCSPCache),
 		keyvals("ssl_conf_command", ctxHS, inSSL(func(s *SSLSrv) *Opt[[][2]string] { return &s.ConfCommand })),
 		checked("ssl_certificate_compression", ctxHS, flagArg, checkFlag).unsupported("Go's TLS has no certificate compression"),
 		checked("ssl_ech_file", ctxHS, take1, nil).unsupported("encrypted client hello comes with a later release"),
@@ -89,7 +92,7 @@ func setSessionCache(b *build, n *Node, o *Opt[[]string]) error {
 				return b.emerg(`session cache "%s" is too small`, a)
 			}
 			if ok {
-				if err := b.sharedZone(name, "ssl_session_cache"); err != nil {
+				if err := b.sharedZone(name, "ssl_session_cache", v); err != nil {
 					return err
 				}
 			}
@@ -100,6 +103,25 @@ func setSessionCache(b *build, n *Node, o *Opt[[]string]) error {
 		o.V = append(o.V, a)
 	}
 	return nil
+}
+
+// setOCSPCache follows ngx_http_ssl_ocsp_cache.
+func setOCSPCache(b *build, n *Node, o *Opt[string]) error {
+	a := n.Args[0]
+	o.V = a
+	if a == "off" {
+		return nil
+	}
+	rest, shared := strings.CutPrefix(a, "shared:")
+	name, sizeText, _ := strings.Cut(rest, ":")
+	size, ok := parseSize(sizeText)
+	switch {
+	case !shared || name == "" || !ok:
+		return b.emerg(`invalid OCSP cache "%s"`, a)
+	case size < 8*4096:
+		return b.emerg(`OCSP cache "%s" is too small`, a)
+	}
+	return b.sharedZone(name, "ssl_session_cache", size)
 }
 
 // finishSSL checks a server's certificates.
@@ -127,14 +149,24 @@ func (b *build) finishSSL(_, child *level) error {
 	if len(certs) == 0 {
 		return nil
 	}
-	for i, cert := range certs {
-		if err := b.checkKeyPair(cert, keys[i]); err != nil {
-			return err
+	for _, v := range append(certs[:len(certs):len(certs)], keys...) {
+		b.needAll(v)
+	}
+	if !anyVariable(certs) && !anyVariable(keys) { // else nginx reads all of them per handshake
+		for i, cert := range certs {
+			if err := b.checkKeyPair(cert, keys[i]); err != nil {
+				return err
+			}
 		}
 	}
 	if v := c.VerifyClient.V; v == "on" || v == "optional" {
 		if c.ClientCertificate.V == "" && c.TrustedCertificate.V == "" {
 			return b.emergAt(Pos{}, "no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client")
+		}
+	}
+	if c.VerifyClient.V != "off" {
+		if err := b.checkVerifyFile("SSL_CTX_load_verify_locations", c.ClientCertificate.V); err != nil {
+			return err
 		}
 	}
 	if err := b.checkVerifyFile("SSL_CTX_load_verify_locations", c.TrustedCertificate.V); err != nil {
@@ -147,7 +179,7 @@ func (b *build) finishSSL(_, child *level) error {
 		return b.emergAt(Pos{}, `"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"`)
 	}
 	for _, name := range c.SessionTicketKey.V {
-		data, err := b.files.ReadFile(name)
+		data, err := b.readPEM(name)
 		if err != nil {
 			return b.emergAt(b.endOfHTTP, `open() "%s" failed %s`, name, errno(err))
 		}
@@ -161,6 +193,15 @@ func (b *build) finishSSL(_, child *level) error {
 		}
 	}
 	return nil
+}
+
+func anyVariable(values []Value) bool {
+	for _, v := range values {
+		if _, ok := v.Literal(); !ok {
+			return true
+		}
+	}
+	return false
 }
 
 // checkOpens checks that the file can be read, as nginx does at this place.
@@ -205,18 +246,31 @@ func http2Rows() []row {
 	return append([]row{
 		flag("http2", ctxHS, inSrv(func(s *SrvConf) *Opt[bool] { return &s.HTTP2 }), false),
 		num("http2_max_concurrent_streams", ctxHS, inSrv(func(s *SrvConf) *Opt[int] { return &s.HTTP2MaxConcurrentStreams }), 128),
-		size("http2_chunk_size", ctxHSL, inCore(func(c *CoreLoc) *Opt[int64] { return &c.HTTP2ChunkSize }), 8192),
+		size("http2_chunk_size", ctxHSL, inCore(func(c *CoreLoc) *Opt[int64] { return &c.HTTP2ChunkSize }), 8192).checkedBy(func(b *build, n *Node) error {
+			if v, ok := parseSize(n.Args[0]); ok && v == 0 {
+				return b.emerg("the http2 chunk size cannot be zero")
+			}
+			return nil
+		}),
 		size("http2_body_preread_size", ctxHS, inSrv(func(s *SrvConf) *Opt[int64] { return &s.HTTP2BodyPrereadSize }), 65536),
 		singleRow("http2_recv_buffer_size", CtxHTTP, take1, checkSize).ignored(noEffect),
+		http2Obsolete("http2_idle_timeout", "keepalive_timeout"),
+		http2Obsolete("http2_max_field_size", "large_client_header_buffers"),
+		http2Obsolete("http2_max_header_size", "large_client_header_buffers"),
+		http2Obsolete("http2_max_requests", "keepalive_requests"),
+		http2Obsolete("http2_recv_timeout", "client_header_timeout"),
+		singleRow("http2_max_concurrent_pushes", ctxHS, take1, checkNum).ignored(obsolete),
+		singleRow("http2_pool_size", ctxHS, take1, checkSize).ignored(obsolete),
+		singleRow("http2_streams_index_size", ctxHS, take1, checkNum).ignored(obsolete),
+		singleRow("http2_push_preload", ctxHSL, flagArg, checkFlag).ignored(obsolete),
 	}, specRows(Ignored, obsolete, `
-http2_idle_timeout hs 1
-http2_max_concurrent_pushes hs 1
-http2_max_field_size hs 1
-http2_max_header_size hs 1
-http2_max_requests hs 1
-http2_pool_size hs 1
-http2_push hsl 1
-http2_push_preload hsl flag
-http2_recv_timeout hs 1
-http2_streams_index_size hs 1`)...)
+http2_push hsl 1`)...)
+}
+
+// http2Obsolete is a directive that another one has replaced.
+func http2Obsolete(name, now string) row {
+	return custom(name, ctxHS, take1, func(b *build, n *Node) error {
+		b.warn(`the "%s" directive is obsolete, use the "%s" directive instead`, name, now)
+		return nil
+	}).ignored("obsolete: nginx ignores it too")
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"strings"
+	"syscall"
 )
 
 // The files of TLS that nginx reads at load, with the words that it and
@@ -47,6 +49,16 @@ func opensslNoFile(name, mode string, err error) string {
 	return "error:80000002:system library::" + errText(err) + ":calling fopen(" + name + ", " + mode + ") error:10000080:BIO routines::no such file"
 }
 
+// readPEM reads a file for OpenSSL, which opens a directory like a file that
+// is empty.
+func (b *build) readPEM(name string) ([]byte, error) {
+	data, err := b.files.ReadFile(name)
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, nil
+	}
+	return data, err
+}
+
 // checkKeyPair reads a certificate with its key.
 func (b *build) checkKeyPair(cert, key Value) error {
 	certName, certOK := certFile(cert)
@@ -54,7 +66,7 @@ func (b *build) checkKeyPair(cert, key Value) error {
 	var certPEM, keyPEM []byte
 	var err error
 	if certOK {
-		if certPEM, err = b.files.ReadFile(certName); err != nil {
+		if certPEM, err = b.readPEM(certName); err != nil {
 			return b.emergAt(Pos{}, `cannot load certificate "%s": BIO_new_file() failed (SSL: %s)`, certName, opensslNoFile(certName, "r", err))
 		}
 		if !hasPEM(certPEM, "CERTIFICATE") {
@@ -62,7 +74,7 @@ func (b *build) checkKeyPair(cert, key Value) error {
 		}
 	}
 	if keyOK {
-		if keyPEM, err = b.files.ReadFile(keyName); err != nil {
+		if keyPEM, err = b.readPEM(keyName); err != nil {
 			return b.emergAt(Pos{}, `cannot load certificate key "%s": BIO_new_file() failed (SSL: %s)`, keyName, opensslNoFile(keyName, "r", err))
 		}
 		if !hasPEM(keyPEM, "PRIVATE KEY") {
@@ -98,8 +110,12 @@ func (b *build) checkVerifyFile(call, name string) error {
 	if name == "" {
 		return nil
 	}
-	if _, err := b.files.ReadFile(name); err != nil {
+	data, err := b.readPEM(name)
+	if err != nil {
 		return b.emergAt(Pos{}, `%s("%s") failed (SSL: %s error:05880002:x509 certificate routines::system lib)`, call, name, opensslNoFile(name, "r", err))
+	}
+	if !hasPEM(data, "CERTIFICATE") && !hasPEM(data, "CRL") {
+		return b.emergAt(Pos{}, `%s("%s") failed (SSL: error:05800088:x509 certificate routines::no certificate or crl found)`, call, name)
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ memc_upstream_max_fails hsl 1`)...)},
 mail m 0 block`)},
 		{"ngx_http_fastcgi_module", append(specRows(Unsupported, "FastCGI comes with a later release", `
 fastcgi_pass li 1`),
-			specRows(Ignored, "there is no fastcgi_pass", `
+			likeProxy("fastcgi_", specRows(Ignored, "there is no fastcgi_pass", `
 fastcgi_bind hsl 1,2
 fastcgi_buffer_size hsl 1
 fastcgi_buffering hsl flag
@@ -77,10 +77,11 @@ fastcgi_split_path_info hsl 1
 fastcgi_store hsl 1
 fastcgi_store_access hsl 1,2,3
 fastcgi_temp_file_write_size hsl 1
-fastcgi_temp_path hsl 1,2,3,4`)...)},
+fastcgi_temp_path hsl 1,2,3,4`), map[string]func(b *build, n *Node) error{
+				"send_lowat": noSendLowat("fastcgi_send_lowat"), "param": checkParam, "index": once(nil), "catch_stderr": func(*build, *Node) error { return nil }})...)},
 		{"ngx_http_uwsgi_module", append(specRows(Unsupported, "uwsgi comes with a later release", `
 uwsgi_pass li 1`),
-			specRows(Ignored, "there is no uwsgi_pass", `
+			likeProxy("uwsgi_", specRows(Ignored, "there is no uwsgi_pass", `
 uwsgi_bind hsl 1,2
 uwsgi_buffer_size hsl 1
 uwsgi_buffering hsl flag
@@ -142,10 +143,11 @@ uwsgi_store hsl 1
 uwsgi_store_access hsl 1,2,3
 uwsgi_string hsl 1
 uwsgi_temp_file_write_size hsl 1
-uwsgi_temp_path hsl 1,2,3,4`)...)},
+uwsgi_temp_path hsl 1,2,3,4`), map[string]func(b *build, n *Node) error{
+				"param": checkParam, "modifier1": once(checkByte), "modifier2": once(checkByte), "string": once(checkValue)})...)},
 		{"ngx_http_scgi_module", append(specRows(Unsupported, "SCGI comes with a later release", `
 scgi_pass li 1`),
-			specRows(Ignored, "there is no scgi_pass", `
+			likeProxy("scgi_", specRows(Ignored, "there is no scgi_pass", `
 scgi_bind hsl 1,2
 scgi_buffer_size hsl 1
 scgi_buffering hsl flag
@@ -190,10 +192,10 @@ scgi_socket_sndbuf hsl 1
 scgi_store hsl 1
 scgi_store_access hsl 1,2,3
 scgi_temp_file_write_size hsl 1
-scgi_temp_path hsl 1,2,3,4`)...)},
+scgi_temp_path hsl 1,2,3,4`), map[string]func(b *build, n *Node) error{"param": checkParam})...)},
 		{"ngx_http_grpc_module", append(specRows(Unsupported, "gRPC comes with a later release", `
 grpc_pass li 1`),
-			specRows(Ignored, "there is no grpc_pass", `
+			likeProxy("grpc_", specRows(Ignored, "there is no grpc_pass", `
 grpc_bind hsl 1,2
 grpc_buffer_size hsl 1
 grpc_connect_timeout hsl 1
@@ -223,7 +225,7 @@ grpc_ssl_server_name hsl flag
 grpc_ssl_session_reuse hsl flag
 grpc_ssl_trusted_certificate hsl 1
 grpc_ssl_verify hsl flag
-grpc_ssl_verify_depth hsl 1`)...)},
+grpc_ssl_verify_depth hsl 1`), nil)...)},
 		{"ngx_http_tunnel_module", specRows(Unsupported, "CONNECT tunnels come with a later release", `
 tunnel_bind hsl 1,2
 tunnel_buffer_size hsl 1

@@ -25,7 +25,7 @@ func upstreamRows() []row {
 		custom("least_time", CtxUpstream, take12, nil).unsupported("least_time comes with a later release").in("ngx_http_upstream_least_time_module"),
 		custom("random", CtxUpstream, noArgs|take12, setRandom).in("ngx_http_upstream_random_module"),
 		custom("sticky", CtxUpstream, twoMore, setSticky).in("ngx_http_upstream_sticky_module"),
-		newRow("zone", CtxUpstream, take12, inUp(func(u *Upstream) *Opt[string] { return &u.Zone }), nil, setUpstreamZone).in("ngx_http_upstream_zone_module"),
+		custom("zone", CtxUpstream, take12, setUpstreamZone).in("ngx_http_upstream_zone_module"),
 		newRow("keepalive", CtxUpstream, take12, inUp(func(u *Upstream) *Opt[int] { return &u.Keepalive }), nil, setKeepalive).in("ngx_http_upstream_keepalive_module"),
 		num("keepalive_requests", CtxUpstream, inUp(func(u *Upstream) *Opt[int] { return &u.KeepaliveRequests })).in("ngx_http_upstream_keepalive_module"),
 		msec("keepalive_time", CtxUpstream, inUp(func(u *Upstream) *Opt[time.Duration] { return &u.KeepaliveTime })).in("ngx_http_upstream_keepalive_module"),
@@ -304,7 +304,7 @@ func setUpstreamServer(b *build, n *Node) error {
 // balancer sets the method; a second one warns, as nginx does.
 func (b *build) balancer(m Balancer) {
 	u := b.cur.up
-	if u.Balancer.Method != "" {
+	if u.Balancer.Method != "" || u.Keepalive.Set { // keepalive is a method of its own to nginx
 		b.warn("load balancing method redefined")
 	}
 	m.Pos = b.pos()
@@ -361,13 +361,14 @@ func setSticky(b *build, n *Node) error {
 	return nil
 }
 
-func setUpstreamZone(b *build, n *Node, o *Opt[string]) error {
+func setUpstreamZone(b *build, n *Node) error {
 	if n.Args[0] == "" {
 		return b.emerg(`invalid zone name "%s"`, n.Args[0])
 	}
-	o.V = n.Args[0]
+	var v int64
 	if len(n.Args) == 2 {
-		v, ok := parseSize(n.Args[1])
+		var ok bool
+		v, ok = parseSize(n.Args[1])
 		switch {
 		case !ok:
 			return b.emerg(`invalid zone size "%s"`, n.Args[1])
@@ -376,7 +377,8 @@ func setUpstreamZone(b *build, n *Node, o *Opt[string]) error {
 		}
 		b.cur.up.ZoneSize = v
 	}
-	return nil
+	b.cur.up.Zone = Opt[string]{V: n.Args[0], Set: true, Pos: n.Pos()}
+	return b.sharedZone(n.Args[0], "upstream", v)
 }
 
 func setKeepalive(b *build, n *Node, o *Opt[int]) error {

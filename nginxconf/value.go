@@ -71,12 +71,17 @@ func (b *build) value(text string) (Value, error) {
 	if err != nil {
 		return v, b.emerg("%s", err)
 	}
+	b.needAll(v)
+	return v, nil
+}
+
+// needAll notes the variables of a value.
+func (b *build) needAll(v Value) {
 	for _, p := range v.Parts {
 		if p.Var != "" {
 			b.need(p.Var)
 		}
 	}
-	return v, nil
 }
 
 // values parses each text.

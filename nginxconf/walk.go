@@ -1,7 +1,10 @@
 package nginxconf
 
 import (
+	"errors"
+	"net/netip"
 	"strings"
+	"syscall"
 )
 
 // build is one load in progress: the Config being filled, where the walk
@@ -13,21 +16,25 @@ type build struct {
 	confPrefix string // directory of the main file
 	diags      Diagnostics
 
-	node      *Node                // the directive being handled
-	ctx       Context              // where it stands
-	cur       level                // what it writes into
-	raw       func(*Node) error    // set inside map, types, …: every entry goes there
-	opened    []string             // files being read, against cycles
-	dumped    map[string]bool      // files already in conf.Files
-	endOfHTTP Pos                  // where the http block ends: nginx reports merge errors there
-	lenient   bool                 // an implicit http block was opened
-	vars      variables            // declared and needed variables
-	order     map[any][]*Location  // locations and ifs of a server or location, in order
-	cores     map[coreKey]*CoreLoc // see mergeCore
-	handlers  map[*LocConf]Handler // content handlers, until they are merged
-	once      map[string]bool      // singular directives without a place of their own
-	listens   []*boundAddr         // every address listened on, in order
-	zones     map[string]string    // shared memory zones: name to the directive that made it
+	node      *Node                   // the directive being handled
+	ctx       Context                 // where it stands
+	cur       level                   // what it writes into
+	raw       func(*Node) error       // set inside map, types, …: every entry goes there
+	opened    []string                // files being read, against cycles
+	dumped    map[string]bool         // files already in conf.Files
+	endOfHTTP Pos                     // where the http block ends: nginx reports merge errors there
+	lenient   bool                    // an implicit http block was opened
+	vars      variables               // declared and needed variables
+	order     map[any][]*Location     // locations and ifs of a server or location, in order
+	cores     map[coreKey]*CoreLoc    // see mergeCore
+	handlers  map[*LocConf]Handler    // content handlers, until they are merged
+	once      map[onceKey]bool        // singular directives without a place of their own
+	shadows   map[shadowKey]*LocConf  // see likeProxy
+	geoNets   map[netip.Prefix]string // of the geo block being read
+	hashSizes map[*LocConf]hashSizes
+	listens   []*boundAddr // every address listened on, in order
+	zones     map[string]*sharedZone
+	zoneOrder []string
 	ups       map[string]*Upstream // by upKey
 	implicit  []*implicitUp        // made for literal addresses, in order
 	steps     *[]ReleaseStep       // of the rule or block being read
@@ -35,7 +42,7 @@ type build struct {
 
 func newBuild(files Files, opt Options) *build {
 	b := &build{opt: opt, files: files, conf: &Config{}, dumped: map[string]bool{},
-		order: map[any][]*Location{}, cores: map[coreKey]*CoreLoc{}, handlers: map[*LocConf]Handler{}, once: map[string]bool{}, zones: map[string]string{},
+		order: map[any][]*Location{}, cores: map[coreKey]*CoreLoc{}, handlers: map[*LocConf]Handler{}, once: map[onceKey]bool{}, shadows: map[shadowKey]*LocConf{}, hashSizes: map[*LocConf]hashSizes{}, zones: map[string]*sharedZone{},
 		ups: map[string]*Upstream{}}
 	b.cur.main, b.cur.events = &b.conf.Main, &b.conf.Events
 	b.vars.init()
@@ -85,6 +92,9 @@ func (b *build) run(file string) error {
 // read parses a file and keeps its bytes for -T.
 func (b *build) read(name string) (*source, error) {
 	data, err := b.files.ReadFile(name)
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, &confErr{Diagnostic{Severity: Crit, Message: `pread() "` + name + `" failed ` + errno(err)}}
+	}
 	if err != nil {
 		return nil, b.emerg(`open() "%s" failed %s`, name, errno(err))
 	}
@@ -125,6 +135,10 @@ func (b *build) lexical(file string, e *lexError) error {
 	return b.emergAt(Pos{file, line}, "%s", e.msg)
 }
 
+// maxOpen is how deep includes nest: nginx keeps every file open while it
+// reads what that includes, and ends an include of itself so.
+const maxOpen = 1000
+
 // include walks the files that an include names.
 func (b *build) include(n *Node) error {
 	name := b.confName(n.Args[0])
@@ -133,8 +147,8 @@ func (b *build) include(n *Node) error {
 		names = glob(b.files, name)
 	}
 	for _, name := range names {
-		if contains(b.opened, name) {
-			return b.emerg(`include "%s" leads back to itself`, n.Args[0])
+		if len(b.opened) > maxOpen {
+			return b.emerg(`open() "%s" failed %s`, name, errno(syscall.EMFILE))
 		}
 		s, err := b.read(name)
 		if err != nil {
@@ -246,9 +260,24 @@ func (b *build) handle(n *Node) error {
 	return b.withHint(err, n)
 }
 
-// single refuses a second occurrence of a directive that has no place of its
-// own in Config.
-func (b *build) single(key string) error {
+// onceKey is a directive and the level it was written at.
+type onceKey struct {
+	name string
+	at   any
+}
+
+// single refuses a second occurrence at one level of a directive that has no
+// place of its own in Config.
+func (b *build) single(name string) error {
+	key := onceKey{name, b.cur.main}
+	switch {
+	case b.cur.up != nil:
+		key.at = b.cur.up
+	case b.cur.loc != nil:
+		key.at = b.cur.loc
+	case b.ctx == CtxEvents:
+		key.at = b.cur.events
+	}
 	if b.once[key] {
 		return errDuplicate
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"huidu/nginxconf"
@@ -10,8 +12,13 @@ import (
 
 // load does what huidu -t does, without a process of its own: it is ten times
 // faster, and says the same but for what concerns the process.
-func load(c config, dir, globals string) (answer, error) {
+func load(c config, dir, globals string) (a answer, err error) {
 	defer os.RemoveAll(dir)
+	defer func() {
+		if p := recover(); p != nil {
+			a = answer{Error: fmt.Sprintf("panic: %v", p), Rest: string(debug.Stack())}
+		}
+	}()
 	if err := c.write(dir); err != nil {
 		return answer{}, err
 	}
@@ -20,7 +27,6 @@ func load(c config, dir, globals string) (answer, error) {
 	}
 	cfg, diags := nginxconf.Load(nginxconf.OSFiles{}, dir+"/"+mainFile, nginxconf.Options{
 		Strict: true, Prefix: dir + "/", Globals: globals, ErrorLog: "error.log"})
-	var a answer
 	for _, d := range diags {
 		text := strings.ReplaceAll(d.String(), dir, "DIR")
 		switch {
@@ -34,7 +40,7 @@ func load(c config, dir, globals string) (answer, error) {
 		return a, nil
 	}
 	if cfg.HTTP != nil {
-		cfg.HTTP.Lua.InitBy = nil // nginx -t runs no Lua
+		cfg.HTTP.Lua.InitBy, cfg.HTTP.Lua.ExitWorkerBy = nil, nil // nginx -t runs no Lua
 	}
 	srv, err := proxy.New(cfg, proxy.Options{ErrorLogPath: dir + "/error.log"})
 	if err != nil {

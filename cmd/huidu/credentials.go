@@ -73,6 +73,20 @@ func lookupCredentials(m *nginxconf.Main) (*credentials, error) {
 	return c, nil
 }
 
+// checkAccount checks the arguments of user when they are read.
+func checkAccount(name, group string) error {
+	if os.Geteuid() != 0 {
+		return nginxconf.ErrNotRoot
+	}
+	if _, err := user.Lookup(name); err != nil {
+		return fmt.Errorf("getpwnam(%q) failed", name)
+	}
+	if _, err := user.LookupGroup(group); err != nil {
+		return fmt.Errorf("getgrnam(%q) failed", group)
+	}
+	return nil
+}
+
 // drop makes c the user of every thread, with root as the saved user.
 func (c *credentials) drop() error {
 	if c == nil || c.uid == 0 {

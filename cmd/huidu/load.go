@@ -56,6 +56,7 @@ func (s *site) load() (*nginxconf.Config, nginxconf.Diagnostics) {
 		MapListen:    s.maps.Listen,
 		MapAddr:      s.maps.Addr,
 		CompileRegex: compileRegex,
+		Account:      checkAccount,
 		ReadTree:     native.ReadTree,
 	})
 }

@@ -54,10 +54,14 @@ func report(log *startLog, diags nginxconf.Diagnostics, quiet bool) {
 		switch d.Severity {
 		case nginxconf.Emerg:
 			level = levelEmerg
+		case nginxconf.Crit:
+			level = levelCrit
+		case nginxconf.Error:
+			level = levelError
 		case nginxconf.Warn:
 			level = levelWarn
 		}
-		if quiet && level != levelEmerg {
+		if quiet && level > levelError {
 			continue
 		}
 		log.Log(level, d.Text())
@@ -97,7 +101,7 @@ func tryServer(s *site, cfg *nginxconf.Config, log *startLog) bool {
 	trial := *cfg
 	if cfg.HTTP != nil {
 		http := *cfg.HTTP
-		http.Lua.InitBy = nil // nginx -t runs no Lua
+		http.Lua.InitBy, http.Lua.ExitWorkerBy = nil, nil // nginx -t runs no Lua
 		trial.HTTP = &http
 	}
 	srv, err := proxy.New(&trial, s.serverOptions())

@@ -17,6 +17,7 @@ var logLevels = [...]string{"stderr", "emerg", "alert", "crit", "error", "warn",
 const (
 	levelEmerg  = 1
 	levelAlert  = 2
+	levelCrit   = 3
 	levelError  = 4
 	levelWarn   = 5
 	levelNotice = 6
