@@ -65,8 +65,11 @@ type Config struct {
 	File   string // the main file's full path
 	Main   Main
 	Events Events
-	HTTP   *HTTP        // nil when there is no http block
-	Files  []SourceFile // every file read, in the order -T prints them
+	HTTP   *HTTP // nil when there is no http block
+	// TempPaths are the folders of client_body_temp_path, proxy_temp_path and
+	// their like, each once.
+	TempPaths []string
+	Files     []SourceFile // every file read, in the order -T prints them
 }
 
 // SourceFile is one configuration file verbatim, for -T.

@@ -218,6 +218,9 @@ func tempPath(name string, ctx Context, f field[string], def string) row {
 			}
 		}
 		o.V = b.fullName(n.Args[0])
+		if !contains(b.conf.TempPaths, o.V) {
+			b.conf.TempPaths = append(b.conf.TempPaths, o.V)
+		}
 		return nil
 	})
 	r.dflt = def

@@ -126,11 +126,11 @@ func (b *build) finishMain() error {
 	b.node = nil
 	m := &b.conf.Main
 	if !b.conf.Events.Present && !b.lenient {
-		return b.emergAt(Pos{}, `no "events" section in configuration`)
+		return late(b.emergAt(Pos{}, `no "events" section in configuration`))
 	}
 	if e := &b.conf.Events; e.WorkerConnections.V == 0 {
 		if e.WorkerConnections.Set {
-			return b.emergAt(Pos{}, "0 worker_connections are not enough for 1 listening sockets")
+			return late(b.emergAt(Pos{}, "0 worker_connections are not enough for 1 listening sockets"))
 		}
 		e.WorkerConnections.V = 512
 	}

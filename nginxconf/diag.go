@@ -45,6 +45,8 @@ type Diagnostic struct {
 	Directive string // the directive it is about, "" when none
 	Message   string // nginx's words, without the place
 	Hint      string // what we add for the reader; not part of nginx's line
+	// Late is set where nginx has said "syntax is ok" before.
+	Late bool
 }
 
 // CommandLine is the Pos.File of what was written in -g.
@@ -137,6 +139,14 @@ func (b *build) emergAt(pos Pos, format string, args ...any) error {
 		d.Directive = b.node.Name
 	}
 	return &confErr{d}
+}
+
+// late marks an error that nginx finds after all is read.
+func late(err error) error {
+	if ce, ok := err.(*confErr); ok {
+		ce.d.Late = true
+	}
+	return err
 }
 
 // asError makes an error's severity Error instead of Emerg.

@@ -138,7 +138,7 @@ func (b *build) checkZones() error {
 	b.node = nil
 	for _, name := range b.zoneOrder {
 		if b.zones[name].size == 0 {
-			return b.emergAt(Pos{}, `zero size shared memory zone "%s"`, name)
+			return late(b.emergAt(Pos{}, `zero size shared memory zone "%s"`, name))
 		}
 	}
 	return nil
@@ -225,6 +225,6 @@ func (b *build) checkLimitZones() error {
 	}
 	b.node = nil
 	err := b.emergAt(Pos{}, `zero size shared memory zone "%s"`, text)
-	err.(*confErr).d.Hint = "the zone is used in " + missing.File + ":" + itoa(missing.Line) + " and defined nowhere"
+	late(err).(*confErr).d.Hint = "the zone is used in " + missing.File + ":" + itoa(missing.Line) + " and defined nowhere"
 	return err
 }

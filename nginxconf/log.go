@@ -87,7 +87,9 @@ func setAccessLog(b *build, n *Node) error {
 	}
 	a := AccessLog{Pos: n.Pos()}
 	var err error
-	if strings.HasPrefix(n.Args[0], "syslog:") {
+	if n.Args[0] == "" { // a file without a name is stderr to nginx
+		a.Path = literal("stderr")
+	} else if strings.HasPrefix(n.Args[0], "syslog:") {
 		if err := b.checkSyslog(n.Args[0]); err != nil {
 			return err
 		}

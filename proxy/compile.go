@@ -22,6 +22,11 @@ func Compile(cfg *nginxconf.Config, opts *Options) (rt *Router, err error) {
 			rt = nil
 		}
 	}()
+	if !rt.logs.discard {
+		if err = createPaths(cfg); err != nil {
+			return rt, err
+		}
+	}
 	if rt.errorLog, err = rt.logs.errorLog(cfg.Main.ErrorLog, cfg.Prefix, opts.ErrorLogPath); err != nil {
 		return rt, err
 	}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"runtime/debug"
 	"strings"
+	"syscall"
 
 	"huidu/nginxconf"
 	"huidu/proxy"
@@ -26,7 +29,7 @@ func load(c config, dir, globals string) (a answer, err error) {
 		f.Close()
 	}
 	cfg, diags := nginxconf.Load(nginxconf.OSFiles{}, dir+"/"+mainFile, nginxconf.Options{
-		Strict: true, Prefix: dir + "/", Globals: globals, ErrorLog: "error.log"})
+		Strict: true, Prefix: dir + "/", Globals: globals, ErrorLog: "error.log", PIDPath: "nginx.pid", Account: account})
 	for _, d := range diags {
 		text := strings.ReplaceAll(d.String(), dir, "DIR")
 		switch {
@@ -42,12 +45,46 @@ func load(c config, dir, globals string) (a answer, err error) {
 	if cfg.HTTP != nil {
 		cfg.HTTP.Lua.InitBy, cfg.HTTP.Lua.ExitWorkerBy = nil, nil // nginx -t runs no Lua
 	}
-	srv, err := proxy.New(cfg, proxy.Options{ErrorLogPath: dir + "/error.log"})
-	if err != nil {
+	if err := try(cfg, dir); err != nil {
 		a.Error = strings.ReplaceAll("[emerg] "+err.Error(), dir, "DIR")
 		return a, nil
 	}
-	srv.Stop()
 	a.OK = true
 	return a, nil
+}
+
+// try does what a start does and shows.
+func try(cfg *nginxconf.Config, dir string) error {
+	pid, err := os.OpenFile(cfg.Main.PID.V, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("open() %q failed %s", cfg.Main.PID.V, errnoText(err))
+	}
+	pid.Close()
+	srv, err := proxy.New(cfg, proxy.Options{ErrorLogPath: dir + "/error.log"})
+	if err != nil {
+		return err
+	}
+	defer srv.Stop()
+	return srv.TryListen()
+}
+
+// errnoText is an error as nginx writes it, "(2: No such file or directory)".
+func errnoText(err error) string {
+	var no syscall.Errno
+	if !errors.As(err, &no) {
+		return "(" + err.Error() + ")"
+	}
+	text := no.Error()
+	return fmt.Sprintf("(%d: %s%s)", int(no), strings.ToUpper(text[:1]), text[1:])
+}
+
+// account is what huidu itself asks the system of the arguments of user.
+func account(name, group string) error {
+	if _, err := user.Lookup(name); err != nil {
+		return fmt.Errorf("getpwnam(%q) failed", name)
+	}
+	if _, err := user.LookupGroup(group); err != nil {
+		return fmt.Errorf("getgrnam(%q) failed", group)
+	}
+	return nil
 }

@@ -20,6 +20,7 @@ type options struct {
 	seed    uint64
 	show    int
 	match   string
+	syntax  string
 	args    []string
 }
 
@@ -50,6 +51,7 @@ func command(name string, args []string) error {
 	fs.Uint64Var(&o.seed, "seed", 1, "mutate, probe: which ones are chosen")
 	fs.IntVar(&o.show, "show", 20, "disagreements printed of each sort")
 	fs.StringVar(&o.match, "match", "", "only configurations, mutations or directives whose name contains one of these words")
+	fs.StringVar(&o.syntax, "syntax", "", "probe: a list of directives whose sixth column is their syntax: its words are tried too")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}

@@ -22,6 +22,8 @@ var places = []struct {
 	{nginxconf.CtxEvents, "events", "events {\n%s\n}\nhttp { server { listen 127.0.0.1:8081; } }\n"},
 	{nginxconf.CtxHTTP, "http", "events { }\nhttp {\n%s\nserver { listen 127.0.0.1:8081; location / { } } }\n"},
 	{nginxconf.CtxServer, "server", "events { }\nhttp { server { listen 127.0.0.1:8081;\n%s\nlocation /l { } } }\n"},
+	{nginxconf.CtxServer, "ssl-server", "events { }\nhttp { server { listen 127.0.0.1:8081 ssl; ssl_certificate c.pem; ssl_certificate_key c.pem;\n%s\n} }\n"},
+	{nginxconf.CtxLocation, "https-location", "events { }\nhttp { server { listen 127.0.0.1:8081; location /l { proxy_pass https://127.0.0.1:8082;\n%s\n} } }\n"},
 	{nginxconf.CtxServerIf, "server-if", "events { }\nhttp { server { listen 127.0.0.1:8081; if ($uri) {\n%s\n} } }\n"},
 	{nginxconf.CtxLocation, "location", "events { }\nhttp { upstream u { server 127.0.0.1:8082; } server { listen 127.0.0.1:8081; location /l {\n%s\n} location @n { } } }\n"},
 	{nginxconf.CtxLocationIf, "location-if", "events { }\nhttp { server { listen 127.0.0.1:8081; location /l { if ($uri) {\n%s\n} } } }\n"},
@@ -32,19 +34,26 @@ var places = []struct {
 // odd are arguments that some directive takes, and the others should refuse.
 var odd = []string{"on", "off", "0", "1", "2", "-1", "10", "100", "404", "1k", "4k", "64k", "1m", "1g", "10x", "1s", "10ms", "1d", "1y", "abc",
 	`""`, "$uri", "$nosuch", "$x", "$", "~x", `"~("`, "/path", "path/x", "127.0.0.1", "127.0.0.1:8083", "127.0.0.1/8", "a=b", "1.0", "1.1", "any",
-	"all", "none", "default", "http://127.0.0.1:8084", "text/html", "@n", "GET", "u", "=404", "zone=z:1m", "z:1m", "nosuch.example", "unix:/tmp/x",
+	"all", "none", "default", "c.pem", "http://127.0.0.1:8084", "text/html", "@n", "GET", "u", "=404", "zone=z:1m", "z:1m", "nosuch.example", "unix:/tmp/x",
 	"a:b", "max=10", "inactive=10s", "'a b'", "1:2", "user:rw", "debug", "error", "http_500", "timeout"}
 
 // runProbes writes every directive of the table in every context it may
 // stand in, and one where it may not, with argument lists chosen at random.
 func runProbes(o options) error {
-	hints := syntaxWords()
+	hints := syntaxWords(o.syntax)
+	pem, err := certificate()
+	if err != nil {
+		return err
+	}
 	var configs []config
 	for _, r := range nginxconf.Rows() {
 		if !o.wanted(r.Name) && !o.wanted(r.Module) || r.Status == nginxconf.Unsupported {
 			continue
 		}
 		for _, p := range places {
+			if strings.Contains(p.name, "ssl-") && !strings.Contains(r.Name, "ssl") || strings.Contains(p.name, "https-") && !strings.HasPrefix(r.Name, "proxy_") {
+				continue
+			}
 			allowed := r.Contexts&p.ctx != 0
 			h := fnv.New64a()
 			fmt.Fprintf(h, "%s %s %s", r.Module, r.Name, p.name)
@@ -63,7 +72,7 @@ func runProbes(o options) error {
 				}
 				configs = append(configs, config{
 					name: p.name + ": " + strings.ReplaceAll(line, "\n", " "), kind: r.Module,
-					files: map[string]string{mainFile: fmt.Sprintf(p.text, line), "logs/": ""}})
+					files: map[string]string{mainFile: fmt.Sprintf(p.text, line), "logs/": "", "c.pem": pem}})
 			}
 		}
 	}
@@ -111,7 +120,6 @@ func argCounts(spec string) (counts []int, open bool) {
 
 var (
 	syntaxWord  = regexp.MustCompile(`[a-zA-Z_$][\w=:$.-]*`)
-	syntaxFile  = "nginxconf/testdata/directives.tsv"
 	syntaxValue = map[string][]string{"size": {"1k", "8k", "1m"}, "time": {"1s", "100ms"}, "number": {"1", "16"}, "file": {"logs/x", "nosuch"},
 		"path": {"logs/x"}, "string": {"abc", "$uri"}, "address": {"127.0.0.1"}, "name": {"abc"}, "code": {"404", "503"}, "URL": {"http://127.0.0.1:8084"},
 		"uri": {"/x"}, "$variable": {"$x"}, "level": {"warn"}, "rate": {"1r/s", "1k"}, "regex": {"x"}, "value": {"1", "abc"}}
@@ -119,8 +127,8 @@ var (
 
 // syntaxWords finds, in the list of directives, the words that a directive's
 // syntax names, where that file is at hand.
-func syntaxWords() map[string][]string {
-	data, err := os.ReadFile(syntaxFile)
+func syntaxWords(file string) map[string][]string {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil
 	}

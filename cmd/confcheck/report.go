@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"huidu/nginxconf"
 )
 
 // tally counts agreement.
@@ -14,6 +16,7 @@ type tally struct {
 	refused, message  int // refused by both; with the same first error
 	accepted, warning int // accepted by both; with the same warnings
 	unsupported       int // refused by huidu as a directive it does not support
+	newer             int // refused by the oracle as a directive it does not know
 }
 
 func (t *tally) add(p pair) {
@@ -36,7 +39,28 @@ func (t *tally) add(p pair) {
 	if unsupported(p) != "" {
 		t.unsupported++
 	}
+	if newer(p) {
+		t.newer++
+	}
 }
+
+var unknownDirective = regexp.MustCompile(`^\[emerg\] unknown directive "(\w+)"`)
+
+// newer reports whether the oracle stumbles over a directive that it does not
+// know and huidu does.
+func newer(p pair) bool {
+	m := unknownDirective.FindStringSubmatch(p.nginx.Error)
+	return m != nil && known[m[1]]
+}
+
+// known are the directives of huidu's table.
+var known = func() map[string]bool {
+	out := map[string]bool{}
+	for _, r := range nginxconf.Rows() {
+		out[r.Name] = true
+	}
+	return out
+}()
 
 func percent(n, of int) string {
 	if of == 0 {
@@ -46,9 +70,9 @@ func percent(n, of int) string {
 }
 
 func (t *tally) String() string {
-	return fmt.Sprintf("%6d configurations  verdict %s %%   %5d refused by both, message %s %%   %5d accepted, warnings %s %%   %d not supported",
+	return fmt.Sprintf("%6d configurations  verdict %s %%   %5d refused by both, message %s %%   %5d accepted, warnings %s %%   %d not supported, %d newer",
 		t.total, percent(t.verdict, t.total), t.refused, percent(t.message, t.refused), t.accepted,
-		percent(t.warning, t.accepted), t.unsupported)
+		percent(t.warning, t.accepted), t.unsupported, t.newer)
 }
 
 var notSupported = regexp.MustCompile(`"(\w+)" (?:directive|parameter) is not supported`)
@@ -64,15 +88,15 @@ func unsupported(p pair) string {
 // report prints the figures: in all, without what is not supported, by kind,
 // then the disagreements.
 func report(pairs []pair, o options) {
-	var all, known tally
+	var all, both tally
 	kinds := map[string]*tally{}
 	missing := map[string]int{}
 	for _, p := range pairs {
 		all.add(p)
 		if name := unsupported(p); name != "" {
 			missing[name]++
-		} else {
-			known.add(p)
+		} else if !newer(p) {
+			both.add(p)
 		}
 		if p.kind != "" {
 			if kinds[p.kind] == nil {
@@ -93,7 +117,7 @@ func report(pairs []pair, o options) {
 			fmt.Printf("%-28s %s\n", name, t)
 		}
 	}
-	fmt.Printf("\nin all:                     %s\nof supported directives:    %s\n", &all, &known)
+	fmt.Printf("\nin all:                     %s\nof directives both know:    %s\n", &all, &both)
 	names = names[:0]
 	for name, n := range missing {
 		names = append(names, fmt.Sprintf("%s %d", name, n))
@@ -114,10 +138,10 @@ func disagreements(pairs []pair, o options) {
 			return p.nginx.OK && p.huidu.OK && !slices.Equal(p.nginx.Warns, p.huidu.Warns)
 		}},
 		{"messages differ", func(p pair) bool {
-			return !p.nginx.OK && !p.huidu.OK && p.nginx.Error != p.huidu.Error && unsupported(p) == ""
+			return !p.nginx.OK && !p.huidu.OK && p.nginx.Error != p.huidu.Error && unsupported(p) == "" && !newer(p)
 		}},
 		{"nginx accepts", func(p pair) bool { return p.nginx.OK && !p.huidu.OK && unsupported(p) == "" }},
-		{"nginx refuses", func(p pair) bool { return !p.nginx.OK && p.huidu.OK }},
+		{"nginx refuses", func(p pair) bool { return !p.nginx.OK && p.huidu.OK && !newer(p) }},
 	}
 	for _, s := range sorts {
 		n := 0

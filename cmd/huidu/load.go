@@ -14,7 +14,8 @@ import (
 type site struct {
 	opts   *options
 	prefix string // ends in "/"
-	conf   string // full path
+	name   string // of the configuration, below the prefix where it is relative
+	conf   string // its path
 	maps   *mapping
 	key    []byte // of --trace-key
 }
@@ -34,6 +35,7 @@ func newSite(o *options) (*site, error) {
 	if s.conf == "" {
 		s.conf = defaultConf
 	}
+	s.name = s.conf
 	if !filepath.IsAbs(s.conf) {
 		s.conf = s.prefix + s.conf
 	}
@@ -47,7 +49,7 @@ func newSite(o *options) (*site, error) {
 
 // load reads the configuration. The Config is nil when it is refused.
 func (s *site) load() (*nginxconf.Config, nginxconf.Diagnostics) {
-	return nginxconf.Load(nginxconf.OSFiles{}, s.conf, nginxconf.Options{
+	return nginxconf.Load(nginxconf.OSFiles{}, s.name, nginxconf.Options{
 		Strict:       s.opts.strict,
 		Prefix:       s.prefix,
 		Globals:      s.opts.globals,

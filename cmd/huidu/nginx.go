@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"huidu/nginxconf"
 	"huidu/proxy"
@@ -74,11 +75,16 @@ func report(log *startLog, diags nginxconf.Diagnostics, quiet bool) {
 // testConfig is -t and -T: it says whether the configuration is good, having
 // also compiled it and tried its pid file, as nginx does.
 func testConfig(s *site, cfg *nginxconf.Config, diags nginxconf.Diagnostics, log *startLog, p process) int {
-	report(log, diags, s.opts.quiet)
 	ok := cfg != nil
-	if ok && !s.opts.quiet {
+	late := slices.IndexFunc(diags, func(d nginxconf.Diagnostic) bool { return d.Late })
+	if late < 0 {
+		late = len(diags)
+	}
+	report(log, diags[:late], s.opts.quiet)
+	if (ok || late < len(diags)) && !s.opts.quiet {
 		fmt.Fprintf(p.stderr, "nginx: the configuration file %s syntax is ok\n", s.conf)
 	}
+	report(log, diags[late:], s.opts.quiet)
 	if ok {
 		ok = tryServer(s, cfg, log)
 	}
@@ -96,7 +102,7 @@ func testConfig(s *site, cfg *nginxconf.Config, diags nginxconf.Diagnostics, log
 }
 
 // tryServer does everything of a start that shows an error and leaves no
-// trace: compiling, opening logs, touching the pid file.
+// trace: touching the pid file, compiling, opening logs, listening.
 func tryServer(s *site, cfg *nginxconf.Config, log *startLog) bool {
 	trial := *cfg
 	if cfg.HTTP != nil {
@@ -104,13 +110,17 @@ func tryServer(s *site, cfg *nginxconf.Config, log *startLog) bool {
 		http.Lua.InitBy, http.Lua.ExitWorkerBy = nil, nil // nginx -t runs no Lua
 		trial.HTTP = &http
 	}
+	if err := touchPIDFile(cfg.Main.PID.V); err != nil {
+		log.Log(levelEmerg, err.Error())
+		return false
+	}
 	srv, err := proxy.New(&trial, s.serverOptions())
 	if err != nil {
 		log.Log(levelEmerg, err.Error())
 		return false
 	}
 	defer srv.Stop()
-	if err := touchPIDFile(cfg.Main.PID.V); err != nil {
+	if err := srv.TryListen(); err != nil {
 		log.Log(levelEmerg, err.Error())
 		return false
 	}

@@ -68,7 +68,7 @@ func (m *master) start(log *startLog, p process) error {
 		}
 	}
 	applyEnvironment(&m.cfg.Main, p.environ)
-	for _, name := range m.srv.LogPaths() {
+	for _, name := range append(m.srv.LogPaths(), m.cfg.TempPaths...) {
 		m.creds.own(name)
 	}
 	m.pidFile = m.cfg.Main.PID.V
