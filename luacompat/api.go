@@ -32,7 +32,7 @@ func (w *Worker) cur() *handler {
 
 // function makes the Lua function of a row.
 func (w *Worker) function(a api) *lua.LFunction {
-	return w.vm.Root().NewFunction(func(L *lua.LState) int {
+	fn := w.vm.Root().NewFunction(func(L *lua.LState) int {
 		h := w.cur()
 		if h == nil || h.req == nil {
 			L.RaiseError(msgNoRequest)
@@ -42,6 +42,10 @@ func (w *Worker) function(a api) *lua.LFunction {
 		}
 		return a.fn(h, L)
 	})
+	if w.phases != nil {
+		w.phases[fn] = a.phases
+	}
+	return fn
 }
 
 // anywhere makes a Lua function that needs no request.

@@ -40,6 +40,8 @@ type Options struct {
 	// their VMs.
 	ThreadPools map[string]ThreadPool
 	ThreadVMs   int
+
+	surface bool // see Surface
 	// Tracer finds who follows a request's scripts; nil, or a nil Tracer:
 	// nobody. With Branches the conditions of ifs are followed too, which slows
 	// all scripts down.

@@ -27,6 +27,7 @@ func (w *Worker) openMisc() {
 		{"count", func(w *Worker, L *lua.LState) int { return pushNumber(L, float64(w.rt.opts.Workers)) }},
 		{"id", workerID},
 	})
+	w.differs(worker, "workers are threads of one process: the number is the same in all", "pid", "pids")
 	w.ngx.RawSetString("worker", worker)
 	w.openNDK(L)
 }
@@ -99,14 +100,6 @@ func workerID(w *Worker, L *lua.LState) int {
 		return 1
 	}
 	return pushNumber(L, float64(w.id))
-}
-
-// unsupported is a function that raises why it cannot be had.
-func unsupported(name, why string) func(w *Worker, L *lua.LState) int {
-	return func(w *Worker, L *lua.LState) int {
-		L.RaiseError("%s is not supported by huidu: %s", name, why)
-		return 0
-	}
 }
 
 // openNDK makes ndk.set_var.

@@ -60,9 +60,10 @@ func (w *Worker) openModules() error {
 		"ngx.ocsp":            "OCSP is not available to scripts",
 		"ngx.ssl":             "certificates are chosen by the configuration",
 		"ngx.ssl.session":     "TLS sessions are kept by Go's TLS stack",
+		"ffi":                 "there is no LuaJIT; the resty modules that need its ffi are replaced",
 		"ngx.ssl.clienthello": "certificates are chosen by the configuration",
 	} {
-		w.vm.Preload(name, func(L *lua.LState) int { return unsupported("module "+name, why)(w, L) })
+		stdlib.RefuseModule(L, name, why)
 	}
 	return nil
 }
@@ -181,7 +182,7 @@ func (w *Worker) openBase64URL(L *lua.LState) int {
 // openProcess is the module ngx.process. There is one process: masters and
 // privileged agents do not exist.
 func (w *Worker) openProcess(L *lua.LState) int {
-	return pushTable(L, w.module(L,
+	t := w.module(L,
 		plain{"type", func(w *Worker, L *lua.LState) int {
 			if h := w.cur(); h == nil || h.phase == PhaseInit {
 				return pushString(L, "master")
@@ -191,9 +192,11 @@ func (w *Worker) openProcess(L *lua.LState) int {
 		plain{"enable_privileged_agent", func(w *Worker, L *lua.LState) int {
 			return fail(L, "privileged agents are not supported by huidu")
 		}},
-		plain{"signal_graceful_exit", unsupported("ngx.process.signal_graceful_exit", "workers do not exit alone")},
 		plain{"get_master_pid", func(w *Worker, L *lua.LState) int { return pushNumber(L, float64(os.Getpid())) }},
-	))
+	)
+	t.RawSetString("signal_graceful_exit", stdlib.Refuse(L, "ngx.process.signal_graceful_exit", "workers do not exit alone"))
+	w.differs(t, "it answers nil and an error: there is one process only", "enable_privileged_agent")
+	return pushTable(L, t)
 }
 
 // openReqModule is the module ngx.req: ngx.req with add_header.

@@ -2,6 +2,7 @@ package luacompat
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -72,7 +73,16 @@ func (w *Worker) parseOpts(L *lua.LState, s string) reOpts {
 	if o, ok := w.res.opts[s]; ok {
 		return o
 	}
-	var o reOpts
+	o, bad := regexOptions(s)
+	if bad != "" {
+		L.RaiseError(`unknown flag "%s" (flags "%s")`, bad, s)
+	}
+	w.res.opts[s] = o
+	return o
+}
+
+// regexOptions reads option letters; bad is the first that there is not.
+func regexOptions(s string) (o reOpts, bad string) {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case 'o', 'j':
@@ -98,11 +108,20 @@ func (w *Worker) parseOpts(L *lua.LState, s string) reOpts {
 		case 'J':
 			o.flags |= pcre.JavaScriptCompat
 		default:
-			L.RaiseError(`unknown flag "%s" (flags "%s")`, s[i:i+1], s)
+			return o, s[i : i+1]
 		}
 	}
-	w.res.opts[s] = o
-	return o
+	return o, ""
+}
+
+// CheckRegex tells why ngx.re's functions would refuse a pattern with options.
+func CheckRegex(pattern, options string) error {
+	o, bad := regexOptions(options)
+	if bad != "" {
+		return fmt.Errorf(`unknown flag "%s" (flags "%s")`, bad, options)
+	}
+	_, err := pcre.Compile(pattern, o.flags)
+	return err
 }
 
 // compile finds or makes a pattern's code.

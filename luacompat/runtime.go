@@ -264,23 +264,32 @@ func doubleSemicolons(p, def string) string {
 //
 // See: https://github.com/openresty/lua-nginx-module#lua_package_path
 func (rt *Runtime) packagePath(p, env, def string) string {
+	return searchPath(p, env, def, rt.opts.Prefix, rt.opts.MapPath)
+}
+
+// SearchPaths are package.path and package.cpath as New would set them, for
+// programs that look for modules without running anything.
+func SearchPaths(path, cpath, prefix string, mapPath func(string) string) (string, string) {
+	return searchPath(path, "LUA_PATH", defaultPackagePath, prefix, mapPath), searchPath(cpath, "LUA_CPATH", defaultPackageCPath, prefix, mapPath)
+}
+
+func searchPath(p, env, def, prefix string, mapPath func(string) string) string {
 	if v, ok := os.LookupEnv(env); ok {
 		def = doubleSemicolons(v, def)
 	}
 	if p == "" {
 		return def
 	}
-	prefix := rt.opts.Prefix
 	p = strings.ReplaceAll(p, "${prefix}", prefix)
 	p = strings.ReplaceAll(p, "$prefix", prefix)
 	p = doubleSemicolons(p, def)
-	if rt.opts.MapPath == nil {
+	if mapPath == nil {
 		return p
 	}
 	parts := strings.Split(p, ";")
 	for i, part := range parts {
 		if strings.HasPrefix(part, "/") {
-			parts[i] = rt.opts.MapPath(part)
+			parts[i] = mapPath(part)
 		}
 	}
 	return strings.Join(parts, ";")

@@ -25,6 +25,8 @@ type Worker struct {
 	lazyMT    *lua.LTable
 	dictMT    *lua.LTable
 
+	phases map[*lua.LFunction]phaseSet // where functions may be called; for a Surface only
+
 	mu     sync.Mutex
 	loaded map[string]*lua.LFunction // file scripts by path
 }
@@ -32,6 +34,9 @@ type Worker struct {
 // newWorker makes a VM and registers everything in it.
 func (rt *Runtime) newWorker(id int) (*Worker, error) {
 	w := &Worker{rt: rt, id: id, loaded: map[string]*lua.LFunction{}}
+	if rt.opts.surface {
+		w.phases = map[*lua.LFunction]phaseSet{}
+	}
 	opts := vm.Options{
 		PackagePath:  rt.packagePath(rt.opts.PackagePath, "LUA_PATH", defaultPackagePath),
 		PackageCPath: rt.packagePath(rt.opts.PackageCPath, "LUA_CPATH", defaultPackageCPath),

@@ -64,6 +64,7 @@ func onlyIn(name string, in, not Context) bool {
 // only the main context has keep their place.
 func (b *build) implicitHTTP(s *source, first *Node) error {
 	b.lenient = true
+	b.observeAt(first, b.cur, ObservedForgiven, first.Name, Supported, `the file has no "http" block`)
 	b.diags = append(b.diags, Diagnostic{Severity: Warn, Pos: first.Pos(), Directive: first.Name,
 		Message: `the file has no "http" block: "` + first.Name + `" is read as if it were inside one`,
 		Hint:    `nginx refuses this with: "` + first.Name + `" directive is not allowed here`})
@@ -158,7 +159,7 @@ func setLocation(b *build, n *Node) error {
 	}
 	b.addChild(l)
 	cur := b.cur
-	cur.location, cur.loc, cur.rewrite = l, l.Loc, &l.Rewrite
+	cur.location, cur.block, cur.loc, cur.rewrite = l, l, l.Loc, &l.Rewrite
 	return b.body(n, CtxLocation, cur)
 }
 

@@ -152,6 +152,7 @@ type HTTP struct {
 	// Variables declared anywhere by set, set_by_lua, map, geo, named
 	// captures, auth_request_set…; names without "$", lower-cased.
 	Declared map[string]bool
+	Diverted *Diversion // every server goes to the fallback
 }
 
 // Server is one server block.
@@ -163,6 +164,7 @@ type Server struct {
 	Loc       *LocConf
 	Rewrite   []RewriteOp // server-level rewrite-module directives in order
 	Locations []*Location
+	Diverted  *Diversion // all of it goes to the fallback
 }
 
 // Listen is one listen directive of a server.
@@ -230,6 +232,7 @@ type Location struct {
 	Rewrite     []RewriteOp
 	Locations   []*Location
 	LimitExcept *LimitExcept
+	Diverted    *Diversion // it goes to the fallback
 }
 
 // LimitExcept is a limit_except block: requests whose method is not in
@@ -256,6 +259,7 @@ type Upstream struct {
 	ResolverTimeout   Opt[time.Duration]
 	BalancerByLua     *LuaCode
 	Implicit          bool // made for a literal proxy_pass address
+	Diverted          *Diversion
 }
 
 // Sticky is the sticky directive of an upstream.
@@ -454,6 +458,7 @@ type LuaCode struct {
 	Path      *Value   // file form; relative paths are resolved against the prefix
 	ChunkName string   // as ngx_lua names it: "=content_by_lua(nginx.conf:6)" or "@path"
 	Release   *Release // a rule in the script's place
+	Line, Col int      // where inline text begins in Pos.File
 }
 
 // LuaMain holds the lua_* directives of the http block.

@@ -115,7 +115,10 @@ type ConfigError struct{ Diagnostic }
 func (e *ConfigError) Error() string { return e.Diagnostic.String() }
 
 // confErr stops the walk: the diagnostic is complete.
-type confErr struct{ d Diagnostic }
+type confErr struct {
+	d           Diagnostic
+	unsupported string // why, when nginx would have taken it and huidu cannot
+}
 
 func (e *confErr) Error() string { return e.d.String() }
 
@@ -138,7 +141,7 @@ func (b *build) emergAt(pos Pos, format string, args ...any) error {
 	if b.node != nil {
 		d.Directive = b.node.Name
 	}
-	return &confErr{d}
+	return &confErr{d: d}
 }
 
 // late marks an error that nginx finds after all is read.

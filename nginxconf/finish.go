@@ -25,6 +25,7 @@ func (b *build) finishHTTP() error {
 	if err := b.checkSSLListens(); err != nil {
 		return err
 	}
+	b.conf.HTTP.SettleDiversions()
 	if err := b.checkVariables(); err != nil {
 		return err
 	}

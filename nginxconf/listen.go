@@ -96,7 +96,7 @@ func (b *build) listenParam(l *Listen, arg string) (bind bool, err error) {
 		l.Reuseport = true
 		return true, nil
 	case "quic":
-		return false, b.emerg(`the "quic" parameter is not supported: HTTP/3 comes with a later release`)
+		return false, b.unsupported(noQUIC, `the "quic" parameter is not supported: `+noQUIC)
 	}
 	if !hasVal {
 		return false, b.emerg(`invalid parameter "%s"`, arg)

@@ -47,6 +47,12 @@ type Options struct {
 	// the user's name. Its error is nginx's message, or ErrNotRoot. nil accepts
 	// every name.
 	Account func(user, group string) error
+	// Divert leaves what is not supported to another gateway instead of
+	// refusing the configuration: see Diversion.
+	Divert bool
+	// Observe is told of every directive, variable and regular expression, in
+	// the order in which they are read; nil: nobody is.
+	Observe func(Observation)
 	// CPUs is what worker_processes auto means. 0 asks the system.
 	CPUs int
 }
@@ -106,7 +112,7 @@ func Load(files Files, file string, opt Options) (*Config, Diagnostics) {
 	if err != nil {
 		var ce *confErr
 		if !errors.As(err, &ce) {
-			ce = &confErr{Diagnostic{Severity: Emerg, Message: err.Error()}}
+			ce = &confErr{d: Diagnostic{Severity: Emerg, Message: err.Error()}}
 		}
 		b.diags = append(b.diags, ce.d)
 		return nil, b.diags

@@ -78,6 +78,10 @@ func (b *build) luaCode(n *Node, args []string) (*LuaCode, error) {
 		c.Inline, c.Source = true, args[0]
 	}
 	c.ChunkName = b.chunkName(n)
+	c.Line, c.Col = n.Line, 1
+	if b.opt.Observe != nil {
+		c.Line, c.Col = b.codePlace(n)
+	}
 	return c, nil
 }
 

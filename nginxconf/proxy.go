@@ -42,7 +42,7 @@ func proxyRows() []row {
 		enum("proxy_http_version", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[string] { return &p.HTTPVersion }), "1.1", "1.0", "1.1").
 			checkedBy(func(b *build, n *Node) error {
 				if n.Args[0] == "2" {
-					return b.emerg(`value "2" of the "proxy_http_version" directive is not supported: HTTP/2 to upstreams comes with a later release`)
+					return b.unsupported(noHTTP2Up, `value "2" of the "proxy_http_version" directive is not supported: `+noHTTP2Up)
 				}
 				return nil
 			}),

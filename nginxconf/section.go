@@ -32,6 +32,7 @@ type level struct {
 	server   *Server
 	srv      *SrvConf
 	location *Location
+	block    *Location // the location block around, if location is an if's or limit_except's
 	loc      *LocConf
 	up       *Upstream
 	rewrite  *[]RewriteOp

@@ -1,8 +1,9 @@
 package nginxconf
 
 const (
-	noQUIC   = "HTTP/3 comes with a later release"
-	noStream = "the stream module comes with a later release"
+	noQUIC    = "HTTP/3 comes with a later release"
+	noHTTP2Up = "HTTP/2 to upstreams comes with a later release"
+	noStream  = "the stream module comes with a later release"
 )
 
 // unsupportedModules are the modules that nginx has and huidu has not: their

@@ -120,6 +120,7 @@ func (b *build) regex(pattern string, noCase bool) (*Regex, error) {
 	if err != nil {
 		return nil, b.emerg("%s", err)
 	}
+	b.observe(ObservedRegex, pattern, Supported, "")
 	for _, name := range names {
 		if err := b.declare(name, false); err != nil {
 			return nil, err

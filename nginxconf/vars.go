@@ -7,17 +7,27 @@ import (
 
 // variables knows which variables exist and which are used.
 type variables struct {
-	declared map[string]bool // by the configuration
-	needed   map[string]Pos  // first use
-	order    []string        // of first use: nginx complains in this order
+	declared map[string]bool  // by the configuration
+	needed   map[string]Pos   // first use
+	order    []string         // of first use: nginx complains in this order
+	uses     map[string][]use // with Options.Divert, every use
+}
+
+// use is where a variable is used.
+type use struct {
+	node *Node
+	at   level
 }
 
 func (v *variables) init() {
-	v.declared, v.needed = map[string]bool{}, map[string]Pos{}
+	v.declared, v.needed, v.uses = map[string]bool{}, map[string]Pos{}, map[string][]use{}
 }
 
 // need notes a use of a variable; name is in lower case.
 func (b *build) need(name string) {
+	if (b.opt.Divert || b.opt.Observe != nil) && b.node != nil {
+		b.vars.uses[name] = append(b.vars.uses[name], use{b.node, b.cur})
+	}
 	if _, ok := b.vars.needed[name]; ok {
 		return
 	}
@@ -42,8 +52,13 @@ func (b *build) declare(name string, _ bool) error {
 // checkVariables is the check at the end of http{}.
 // See: ngx_http_variables_init_vars.
 func (b *build) checkVariables() error {
+	b.observeVariables()
 	for _, name := range b.vars.order {
 		if b.vars.declared[name] || knownVariable(name) {
+			continue
+		}
+		if b.opt.Divert {
+			b.divertUses(name)
 			continue
 		}
 		pos := b.vars.needed[name]
@@ -123,4 +138,5 @@ http2 http3 slice_range
 fastcgi_script_name fastcgi_path_info date_local date_gmt
 echo_it echo_timer_elapsed echo_request_body echo_request_method echo_request_uri
 echo_client_request_method echo_client_request_headers echo_cacheable_request_uri echo_incr echo_response_status
+huidu_backend
 `

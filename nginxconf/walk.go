@@ -35,6 +35,7 @@ type build struct {
 	listens   []*boundAddr // every address listened on, in order
 	zones     map[string]*sharedZone
 	zoneOrder []string
+	lines     map[string]*lineIndex
 	ups       map[string]*Upstream // by upKey
 	implicit  []*implicitUp        // made for literal addresses, in order
 	steps     *[]ReleaseStep       // of the rule or block being read
@@ -93,7 +94,7 @@ func (b *build) run(file string) error {
 func (b *build) read(name string) (*source, error) {
 	data, err := b.files.ReadFile(name)
 	if errors.Is(err, syscall.EISDIR) {
-		return nil, &confErr{Diagnostic{Severity: Crit, Message: `pread() "` + name + `" failed ` + errno(err)}}
+		return nil, &confErr{d: Diagnostic{Severity: Crit, Message: `pread() "` + name + `" failed ` + errno(err)}}
 	}
 	if err != nil {
 		return nil, b.emerg(`open() "%s" failed %s`, name, errno(err))
@@ -105,7 +106,7 @@ func (b *build) read(name string) (*source, error) {
 	if b.opt.ReadTree != nil {
 		nodes, taken, problem := b.opt.ReadTree(name, data)
 		if problem != nil {
-			return nil, &confErr{*problem}
+			return nil, &confErr{d: *problem}
 		}
 		if taken {
 			return &source{name: name, kids: nodes}, nil
@@ -190,6 +191,7 @@ func (b *build) nodes(nodes []*Node) error {
 	for _, n := range nodes {
 		b.node = n
 		if n.noSemi {
+			b.observe(ObservedForgiven, n.Name, Supported, `its ";" is missing`)
 			b.diags = append(b.diags, Diagnostic{Severity: Warn, Pos: n.Pos(), Directive: n.Name,
 				Message: `";" is missing after the "` + n.Name + `" directive`, Hint: `nginx refuses this with: unexpected "}"`})
 		}
@@ -237,22 +239,29 @@ func (b *build) handle(n *Node) error {
 		switch r.status {
 		case Unsupported:
 			if len(n.Args) == 1 && n.Args[0] == "off" {
+				b.observe(ObservedDirective, n.Name, Supported, "")
 				return nil
 			}
-			return b.emerg(`"%s" directive is not supported: %s`, n.Name, r.reason)
+			return b.refuse(r.reason, `"%s" directive is not supported: %s`, n.Name, r.reason)
+		case Supported:
+			b.observe(ObservedDirective, n.Name, Supported, "")
 		case Ignored:
+			b.observe(ObservedDirective, n.Name, Ignored, r.reason)
 			b.diags = append(b.diags, Diagnostic{Severity: Notice, Pos: n.Pos(), Directive: n.Name,
 				Message: `"` + n.Name + `" directive has no effect: ` + r.reason})
 		}
 		if n.broken != nil && strings.HasSuffix(n.Name, "_by_lua_block") {
 			return b.lexical(n.File, n.broken)
 		}
-		return r.set(b, n)
+		return b.diverted(r.set(b, n))
 	}
 	if len(rows) > 0 {
 		return b.emerg(`"%s" directive is not allowed here`, n.Name)
 	}
-	err := b.emerg(`unknown directive "%s"`, n.Name)
+	err := b.refuse("it is not known", `unknown directive "%s"`, n.Name)
+	if err == nil {
+		return nil
+	}
 	if near := nearest(n.Name, b.ctx); near != "" {
 		err.(*confErr).d.Hint = `did you mean "` + near + `"?`
 		return err

@@ -35,7 +35,7 @@ func Compile(cfg *nginxconf.Config, opts *Options) (rt *Router, err error) {
 	}
 	c := &compiler{rt: rt, http: cfg.HTTP}
 	rt.closers = append(rt.closers, rt.varLogs.close)
-	for _, step := range []func() error{c.declareVars, c.upstreams, c.zones, c.cacheZones, c.luaRuntime, c.balancerScripts, c.httpLevel, c.servers, c.listens, c.luaScripts} {
+	for _, step := range []func() error{c.declareVars, c.fallback, c.upstreams, c.zones, c.cacheZones, c.luaRuntime, c.balancerScripts, c.httpLevel, c.servers, c.listens, c.luaScripts} {
 		if err := step(); err != nil {
 			return rt, err
 		}
@@ -133,7 +133,13 @@ func (c *compiler) server(s *nginxconf.Server) (*virtualServer, error) {
 		large: sc.LargeClientHeaderBuffers.V, ignoreInvalid: sc.IgnoreInvalidHeaders.V,
 		underscores: sc.UnderscoresInHeaders.V, mergeSlashes: sc.MergeSlashes.V, maxHeaders: sc.MaxHeaders.V,
 	}
-	var err error
+	whole, err := c.divertServer(srv)
+	if err != nil {
+		return nil, err
+	}
+	if whole {
+		return srv, compileServerRealIP(c, srv)
+	}
 	if srv.loc, err = c.location(&nginxconf.Location{Pos: s.Pos, Loc: s.Loc, Rewrite: nil}, nil); err != nil {
 		return nil, err
 	}
@@ -165,32 +171,44 @@ func (c *compiler) tree(locs []*nginxconf.Location, top bool) (*locTree, error) 
 		t.named = map[string]*location{}
 	}
 	for _, l := range locs {
-		loc, err := c.location(l, nil)
+		compile := c.location
+		if l.Diverted != nil {
+			compile = func(l *nginxconf.Location, _ *location) (*location, error) { return c.diverted(l) }
+		}
+		loc, err := compile(l, nil)
 		if err != nil {
 			return nil, err
 		}
-		switch l.Kind {
-		case nginxconf.LocNamed:
-			t.named[l.Name] = loc
-		case nginxconf.LocRegex, nginxconf.LocRegexNoCase:
-			re, err := c.regex(l.Regex)
-			if err != nil {
-				return nil, err
-			}
-			t.regex = append(t.regex, regexLoc{re: re, loc: loc, names: c.namedCaptures(re)})
-		default:
-			if t.root == nil {
-				t.root = &trieNode{}
-			}
-			n := t.root.insert(l.Name)
-			if l.Kind == nginxconf.LocExact {
-				n.exact = loc
-			} else {
-				n.prefix = loc
-			}
+		if err := c.plant(t, l, loc); err != nil {
+			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// plant puts a location where requests find it.
+func (c *compiler) plant(t *locTree, l *nginxconf.Location, loc *location) error {
+	switch l.Kind {
+	case nginxconf.LocNamed:
+		t.named[l.Name] = loc
+	case nginxconf.LocRegex, nginxconf.LocRegexNoCase:
+		re, err := c.regex(l.Regex)
+		if err != nil {
+			return err
+		}
+		t.regex = append(t.regex, regexLoc{re: re, loc: loc, names: c.namedCaptures(re)})
+	default:
+		if t.root == nil {
+			t.root = &trieNode{}
+		}
+		n := t.root.insert(l.Name)
+		if l.Kind == nginxconf.LocExact {
+			n.exact = loc
+		} else {
+			n.prefix = loc
+		}
+	}
+	return nil
 }
 
 // location compiles one location-like block. parent is set for if and

@@ -33,6 +33,9 @@ func (r *Request) phases() rc {
 			}
 		}
 		r.next = atServerRewrite
+		if r.srv.away != nil && r == r.main && (r.srv.conf.Diverted != nil || !r.rt.fallback.Serves(r.uri)) {
+			return r.passAway()
+		}
 	}
 	if r.next == atServerRewrite {
 		if len(r.srv.rewrite) > 0 {

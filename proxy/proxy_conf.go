@@ -60,6 +60,7 @@ type proxyConf struct {
 	store           *value
 	storeOn         bool
 	storeAccess     string
+	fallback        *fallback // the request goes as the client sent it
 }
 
 // proxyVars is what proxy_pass's URL says.
@@ -206,6 +207,9 @@ func compileProxy(c *compiler, loc *location, l *nginxconf.Location) error {
 		}
 	}
 	loc.autoRedirect = strings.HasSuffix(loc.name, "/") && (l.Kind == nginxconf.LocPrefix || l.Kind == nginxconf.LocExact || l.Kind == nginxconf.LocNoRegex)
+	if f := c.rt.fallback; f != nil && pc == f.loc.Loc.Proxy {
+		p.fallback = f
+	}
 	loc.proxy = p
 	loc.handler = proxyPass
 	return nil

@@ -248,6 +248,12 @@ func (st *upstreamState) connect(r *Request, pool *upstream.Pool) (ft, rc) {
 		return st.connectFailed(r, err), ok
 	}
 	st.sent0, st.received0 = 0, 0
+	if f := st.conf.fallback; f != nil && f.Client == FallbackProxy {
+		if err := f.announce(r, c); err != nil {
+			c.Close()
+			return st.ioFailed(r, "writev()", err, "sending request to upstream")
+		}
+	}
 	if st.vars.tls {
 		tc, why := st.handshake(ctx, r, c)
 		if why != ftNone {

@@ -108,6 +108,11 @@ func (p *proxyConf) rewriteRedirect(r *Request, v string, prefix int) (string, b
 // See: ngx_http_upstream_rewrite_location.
 func (st *upstreamState) copyLocation(r *Request, f *http1.Header) {
 	line := *f
+	if fb := st.conf.fallback; fb != nil {
+		line.Value = fb.relocate(r, f.Value)
+		r.out.headers = append(r.out.headers, line)
+		return
+	}
 	v, rewritten := st.conf.rewriteRedirect(r, f.Value, 0)
 	if rewritten && strings.HasPrefix(v, "/") {
 		r.out.location = v

@@ -136,6 +136,9 @@ func (r *Request) bodyLength() int64 {
 // See: ngx_http_proxy_create_request.
 func (st *upstreamState) createRequest(r *Request) rc {
 	p := st.conf
+	if p.fallback != nil {
+		return st.createFallback(r)
+	}
 	method := r.method
 	headers, exclude := p.headers, &p.exclude
 	if st.caching.cacheable {

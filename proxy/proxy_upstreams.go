@@ -19,7 +19,11 @@ func (c *compiler) upstreams() error {
 	rt.groupOf = map[*nginxconf.Upstream]*upstream.Group{}
 	rt.hashKeys = map[*nginxconf.Upstream]*value{}
 	rt.resolvers = map[*nginxconf.Resolver]*upstream.Resolver{}
-	for _, u := range c.http.Upstreams {
+	list := c.http.Upstreams
+	if rt.fallback != nil {
+		list = append(list[:len(list):len(list)], rt.fallback.upstreams...)
+	}
+	for _, u := range list {
 		if !upstream.Supported(u) {
 			return errAt(u.Balancer.Pos, "balancing method \"%s\" is not supported", u.Balancer.Method)
 		}

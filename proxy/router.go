@@ -31,6 +31,7 @@ type Router struct {
 	logs      *logFiles
 	errorLog  *errorLog // of the main context
 	lua       *luacompat.Runtime
+	fallback  *fallback // nil: none
 	luaMain   luaScripts
 
 	luaVars     sync.Map // name → getter, for ngx.var
@@ -87,6 +88,7 @@ type virtualServer struct {
 	tree            *locTree
 	rewrite         []rewriteOp
 	postRead        []phaseHandler
+	away            *location // where requests go that are left to the fallback; nil: none are
 	serverRewriteBy *luacompat.Script
 	head            headLimits
 }
@@ -118,6 +120,7 @@ type location struct {
 	noRegex      bool
 	autoRedirect bool
 	internal     bool
+	internalAway bool // diverted, and internal where it goes
 
 	rewrite         []rewriteOp
 	rewriteLog      bool

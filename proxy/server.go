@@ -42,7 +42,10 @@ type Options struct {
 	Now func() time.Time
 	// MapLog names the file that a log is written to instead of its own; "stderr"
 	// and "syslog:…" are asked for too. nil: no mapping.
-	MapLog func(name string, isErrorLog bool) string
+	MapLog   func(name string, isErrorLog bool) string
+	Fallback *Fallback // who serves what is diverted; nil: nobody
+
+	fallbackToken string
 
 	logs  *logFiles
 	dicts *luacompat.SharedDicts
@@ -96,6 +99,7 @@ func New(cfg *nginxconf.Config, opts Options) (*Server, error) {
 	opts.logs.discard = opts.Explain
 	opts.logs.mapName = opts.MapLog
 	opts.dicts = luacompat.NewSharedDicts(opts.Now)
+	opts.fallbackToken = newFallbackToken()
 	s := &Server{opts: opts, listeners: map[string]*listener{}, conns: map[*conn]connState{}}
 	rt, err := Compile(cfg, &s.opts)
 	if err != nil {

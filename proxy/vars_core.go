@@ -20,6 +20,7 @@ var builtinVars = map[string]getter{
 	"is_args":                    func(r *Request) (string, bool) { return pick(r.args != "", "?", ""), true },
 	"uri":                        func(r *Request) (string, bool) { return r.uri, true },
 	"document_uri":               func(r *Request) (string, bool) { return r.uri, true },
+	"huidu_backend":              func(r *Request) (string, bool) { return r.main.backend(), true },
 	"request_uri":                func(r *Request) (string, bool) { return r.main.unparsedURI, true },
 	"request_method":             func(r *Request) (string, bool) { return r.main.method, r.main.method != "" },
 	"request":                    func(r *Request) (string, bool) { return r.main.head.Line, true },

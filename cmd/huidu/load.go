@@ -60,6 +60,7 @@ func (s *site) load() (*nginxconf.Config, nginxconf.Diagnostics) {
 		CompileRegex: compileRegex,
 		Account:      checkAccount,
 		ReadTree:     native.ReadTree,
+		Divert:       s.opts.fallback.url != "",
 	})
 }
 
@@ -71,6 +72,7 @@ func (s *site) serverOptions() proxy.Options {
 		MapPath:      s.maps.Path,
 		Configure:    configureArguments(),
 		TraceKey:     s.key,
+		Fallback:     s.opts.fallback.gateway(),
 	}
 }
 

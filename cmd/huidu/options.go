@@ -23,6 +23,7 @@ type options struct {
 	mapPath     []string
 	mapAddr     []string
 	traceKey    string // file
+	fallback    fallbackFlags
 	signalGiven bool
 }
 
@@ -52,7 +53,7 @@ func parseOptions(args []string) (*options, error) {
 		}
 		i += used
 	}
-	return o, nil
+	return o, o.fallback.check()
 }
 
 // parseShort reads one word of joined short options. rest is what follows
@@ -150,6 +151,9 @@ func (o *options) parseLong(word string, rest []string) (int, error) {
 		}
 		o.traceKey = value
 		return used, nil
+	}
+	if known, err := o.fallback.set(name, value); known || err != nil {
+		return used, err
 	}
 	list := map[string]*[]string{
 		"map-listen": &o.mapListen, "map-path": &o.mapPath, "map-addr": &o.mapAddr,

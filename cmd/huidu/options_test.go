@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"huidu/proxy"
 )
 
 // TestParseOptions: expectations are nginx 1.22.1's.
@@ -23,6 +25,12 @@ func TestParseOptions(t *testing.T) {
 		{args: []string{"-g", "daemon off;", "-e", "stderr"}, want: options{globals: "daemon off;", errorLog: "stderr"}},
 		{args: []string{"--strict", "--map-listen", "80=8088", "--map-path=/a=/b", "-t"},
 			want: options{strict: true, test: true, mapListen: []string{"80=8088"}, mapPath: []string{"/a=/b"}}},
+		{args: []string{"--fallback", "http://127.0.0.1:81", "--fallback-client=proxy_protocol", "--only", "/a,=/b"},
+			want: options{fallback: fallbackFlags{url: "http://127.0.0.1:81", client: "proxy_protocol", only: "/a,=/b",
+				parsed: &proxy.Fallback{URL: "http://127.0.0.1:81", Client: proxy.FallbackProxy,
+					Only: []proxy.FallbackPrefix{{Path: "/a"}, {Path: "/b", Exact: true}}}}}},
+		{args: []string{"--fallback", "127.0.0.1"}, err: `option "--fallback": want http://HOST[:PORT], https://HOST[:PORT] or unix:/PATH, not "127.0.0.1"`},
+		{args: []string{"--only", "/a"}, err: `options "--only" and "--fallback-client" need --fallback`},
 		{args: []string{"-z"}, err: `invalid option: "z"`},
 		{args: []string{"foo"}, err: `invalid option: "foo"`},
 		{args: []string{"-c"}, err: `option "-c" requires file name`},
@@ -44,7 +52,7 @@ func TestParseOptions(t *testing.T) {
 			t.Errorf("%q: %v", tt.args, err)
 			continue
 		}
-		if diff := cmp.Diff(tt.want, *got, cmp.AllowUnexported(options{})); diff != "" {
+		if diff := cmp.Diff(tt.want, *got, cmp.AllowUnexported(options{}, fallbackFlags{})); diff != "" {
 			t.Errorf("%q: %s", tt.args, diff)
 		}
 	}

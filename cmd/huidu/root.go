@@ -33,6 +33,6 @@ The commands below are huidu's own.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newDemoCommand(p), newGrayCommand(p), newTranslateCommand(p), newSchemaCommand(p), newLuaCommand(p), newExplainCommand(p), newTestCommand(p))
+	root.AddCommand(newDemoCommand(p), newGrayCommand(p), newTranslateCommand(p), newCheckCommand(p), newSchemaCommand(p), newLuaCommand(p), newExplainCommand(p), newTestCommand(p))
 	return root
 }

@@ -97,6 +97,12 @@ Of huidu's own (each may be repeated, except --strict):
   --map-path FROM=TO    : find files elsewhere: /app/nginx=./site
   --map-addr FROM=TO    : connect elsewhere: 127.0.0.1:6379=127.0.0.1:16379
 
+The old gateway goes on serving what huidu does not:
+  --fallback URL        : http://127.0.0.1:8081 or unix:/run/old.sock
+  --fallback-client WAY : how it learns the client: header (X-Huidu-Addr),
+                          header=NAME, proxy_protocol or none
+  --only /test,/api     : serve just these paths here (=/x: exactly this one)
+
 Other commands: huidu demo, gray, translate, explain; see huidu --help
 
 `, defaultPrefix(), defaultErrorLog, defaultConf)

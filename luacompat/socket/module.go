@@ -53,9 +53,7 @@ func Open(env *Env, t *lua.LTable) (reqSocket lua.LGFunction) {
 func (m *module) openMissing(L *lua.LState) {
 	t := m.tcpMT.RawGetString("__index").(*lua.LTable)
 	for _, name := range []string{"getfd", "getsslctx", "getsslpointer", "getsslsession", "settrustedstore"} {
-		t.RawSetString(name, L.NewFunction(func(L *lua.LState) int {
-			return m.raise(L, "tcpsock:%s is not supported by huidu: it is made for C libraries", name)
-		}))
+		t.RawSetString(name, stdlib.Refuse(L, "tcpsock:"+name, "it is made for C libraries"))
 	}
 }
 

@@ -33,6 +33,9 @@ func openJIT(L *lua.LState) {
 	t.RawSetString("os", lua.LString(os))
 	t.RawSetString("arch", lua.LString(arch))
 	opt := Table(L, []Func{{"start", nothing}})
+	for _, fn := range []lua.LValue{t.RawGetString("attach"), t.RawGetString("on"), t.RawGetString("off"), t.RawGetString("flush"), opt.RawGetString("start")} {
+		Note(L, fn.(*lua.LFunction), NoEffect, "there is no compiler to steer; what it computes is the same")
+	}
 	t.RawSetString("opt", opt)
 	Register(L, "jit", t)
 	Loaded(L, "jit.opt", opt)

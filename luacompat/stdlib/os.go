@@ -15,7 +15,7 @@ import (
 //
 // See: https://www.lua.org/manual/5.1/manual.html#5.8
 func openOS(L *lua.LState, exit func(code int)) {
-	Register(L, "os", Table(L, []Func{
+	t := Table(L, []Func{
 		{"clock", osClock},
 		{"date", osDate},
 		{"difftime", osDifftime},
@@ -27,7 +27,11 @@ func openOS(L *lua.LState, exit func(code int)) {
 		{"setlocale", osSetlocale},
 		{"time", osTime},
 		{"tmpname", osTmpname},
-	}))
+	})
+	if exit == nil {
+		Note(L, t.RawGetString("exit").(*lua.LFunction), Refused, "it would end the gateway, not one worker")
+	}
+	Register(L, "os", t)
 }
 
 // osClock is the CPU time of the process.
