@@ -130,7 +130,7 @@ func (b *build) finishMain() error {
 	}
 	if e := &b.conf.Events; e.WorkerConnections.V == 0 {
 		if e.WorkerConnections.Set {
-			return late(b.emergAt(Pos{}, "0 worker_connections are not enough for 1 listening sockets"))
+			return late(b.emergAt(Pos{}, "0 worker_connections are not enough for %d listening sockets", b.sockets()))
 		}
 		e.WorkerConnections.V = 512
 	}
@@ -147,6 +147,37 @@ func (b *build) finishMain() error {
 		m.PID.V = b.fullName(b.opt.PIDPath)
 	}
 	return nil
+}
+
+// sockets is how many sockets nginx opens: an address whose port is listened
+// on for all addresses needs none of its own, unless it has options.
+// See: ngx_http_init_listening.
+func (b *build) sockets() int {
+	all := map[string]bool{}
+	for _, at := range b.listens {
+		if port, ok := wildcardPort(at.key); ok {
+			all[port] = true
+		}
+	}
+	n := 0
+	for _, at := range b.listens {
+		network, addr, _ := strings.Cut(at.key, " ")
+		_, wild := wildcardPort(at.key)
+		if wild || at.set || network == "unix" || !all[network+addr[strings.LastIndexByte(addr, ':'):]] {
+			n++
+		}
+	}
+	return n
+}
+
+// wildcardPort is the network and port of an address that stands for all.
+func wildcardPort(key string) (string, bool) {
+	for _, any := range []string{"tcp4 0.0.0.0:", "tcp6 [::]:"} {
+		if port, ok := strings.CutPrefix(key, any); ok {
+			return any[:4] + ":" + port, true
+		}
+	}
+	return "", false
 }
 
 var logLevels = []string{"stderr", "emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"}

@@ -165,7 +165,21 @@ func (b *build) logParams(a *AccessLog, params []string) error {
 		return b.emerg("logs to syslog cannot be buffered")
 	}
 	a.Buffer, a.Flush = size, flush
+	if size > 0 {
+		want := logBuffer{size, flush, a.Gzip}
+		if had, ok := b.logBuffers[text]; ok && had != want {
+			return b.emerg(`access_log "%s" already defined with conflicting parameters`, b.node.Args[0])
+		}
+		b.logBuffers[text] = want
+	}
 	return nil
+}
+
+// logBuffer is how one log file is buffered, whoever writes to it.
+type logBuffer struct {
+	size  int64
+	flush time.Duration
+	gzip  int
 }
 
 func setOpenLogFileCache(b *build, n *Node, o *Opt[string]) error {
@@ -181,7 +195,7 @@ func setOpenLogFileCache(b *build, n *Node, o *Opt[string]) error {
 			_, ok = atoi(val)
 		case key == "inactive", key == "valid":
 			_, ok = parseSec(val)
-		case a == "off" && len(n.Args) == 1:
+		case a == "off":
 			ok, off = true, true
 		}
 		if !ok {

@@ -149,6 +149,7 @@ func (b *build) finishSSL(_, child *level) error {
 	if len(certs) == 0 {
 		return nil
 	}
+	keys = keys[:len(certs)]
 	for _, v := range append(certs[:len(certs):len(certs)], keys...) {
 		b.needAll(v)
 	}
@@ -178,6 +179,11 @@ func (b *build) finishSSL(_, child *level) error {
 	if c.OCSP.V != "off" && c.VerifyClient.V == "optional_no_ca" {
 		return b.emergAt(Pos{}, `"ssl_ocsp" is incompatible with "ssl_verify_client optional_no_ca"`)
 	}
+	if name := c.DHParam.V; name != "" {
+		if _, err := b.readPEM(name); err != nil {
+			return b.emergAt(Pos{}, `BIO_new_file("%s") failed (SSL: %s)`, name, opensslNoFile(name, "r", err))
+		}
+	}
 	for _, name := range c.SessionTicketKey.V {
 		data, err := b.readPEM(name)
 		if err != nil {
@@ -192,7 +198,7 @@ func (b *build) finishSSL(_, child *level) error {
 			return b.emergAt(Pos{}, `BIO_new_file("%s") failed (SSL: %s)`, c.StaplingFile.V, opensslNoFile(c.StaplingFile.V, "rb", err))
 		}
 	}
-	return nil
+	return b.checkConfCommands(c.ConfCommand.V)
 }
 
 func anyVariable(values []Value) bool {

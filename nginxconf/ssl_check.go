@@ -120,6 +120,43 @@ func (b *build) checkVerifyFile(call, name string) error {
 	return nil
 }
 
+// confCommands are the commands that OpenSSL takes from a configuration.
+// See: SSL_CONF_cmd(3).
+var confCommands = strings.Fields("SignatureAlgorithms ClientSignatureAlgorithms Curves Groups ECDHParameters CipherString Ciphersuites " +
+	"Protocol MinProtocol MaxProtocol Options VerifyMode Certificate PrivateKey ServerInfoFile ChainCAPath ChainCAFile VerifyCAPath " +
+	"VerifyCAFile RequestCAFile ClientCAFile RequestCAPath ClientCAPath DHParameters RecordPadding NumTickets")
+
+// confOptions are the values of the command Options.
+var confOptions = strings.Fields("SessionTicket EmptyFragments Bugs Compression ServerPreference NoResumptionOnRenegotiation DHSingle " +
+	"ECDHSingle UnsafeLegacyRenegotiation UnsafeLegacyServerConnect ClientRenegotiation EncryptThenMac NoRenegotiation AllowNoDHEKEX " +
+	"PrioritizeChaCha MiddleboxCompat AntiReplay ExtendedMasterSecret CANames KTLS StrictCertCheck TxCertificateCompression " +
+	"RxCertificateCompression KTLSTxZerocopySendfile IgnoreUnexpectedEOF")
+
+// confProtocols are the values of MinProtocol and MaxProtocol.
+var confProtocols = strings.Fields("None SSLv3 TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 DTLSv1 DTLSv1.2")
+
+// checkConfCommands checks what *_conf_command hands to OpenSSL: the names of
+// the commands, and the values of those that are words.
+func (b *build) checkConfCommands(commands [][2]string) error {
+	for _, c := range commands {
+		bad := false
+		switch name := oneOf(c[0], confCommands); name {
+		case "":
+			return b.emergAt(Pos{}, `SSL_CONF_cmd("%s", "%s") failed (SSL: error:0A000182:SSL routines::unknown cmd name:cmd=%s)`, c[0], c[1], c[0])
+		case "Options":
+			for _, o := range strings.Split(c[1], ",") {
+				bad = bad || oneOf(strings.TrimLeft(strings.TrimSpace(o), "+-"), confOptions) == ""
+			}
+		case "MinProtocol", "MaxProtocol":
+			bad = !contains(confProtocols, c[1])
+		}
+		if bad {
+			return b.emergAt(Pos{}, `SSL_CONF_cmd("%s", "%s") failed (SSL: error:0A000180:SSL routines::bad value:cmd=%s, value=%s)`, c[0], c[1], c[0], c[1])
+		}
+	}
+	return nil
+}
+
 // finishProxySSL checks what a proxied https needs.
 // See: ngx_http_proxy_set_ssl.
 func (b *build) finishProxySSL(c *ProxyLoc) error {
@@ -136,7 +173,7 @@ func (b *build) finishProxySSL(c *ProxyLoc) error {
 		}
 	}
 	if !s.Verify.V {
-		return nil
+		return b.checkConfCommands(s.ConfCommand.V)
 	}
 	if s.TrustedCertificate.V == "" {
 		return b.emergAt(Pos{}, "no proxy_ssl_trusted_certificate for proxy_ssl_verify")
@@ -144,5 +181,8 @@ func (b *build) finishProxySSL(c *ProxyLoc) error {
 	if err := b.checkVerifyFile("SSL_CTX_load_verify_locations", s.TrustedCertificate.V); err != nil {
 		return err
 	}
-	return b.checkVerifyFile("X509_LOOKUP_load_file", s.CRL.V)
+	if err := b.checkVerifyFile("X509_LOOKUP_load_file", s.CRL.V); err != nil {
+		return err
+	}
+	return b.checkConfCommands(s.ConfCommand.V)
 }

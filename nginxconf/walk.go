@@ -16,34 +16,35 @@ type build struct {
 	confPrefix string // directory of the main file
 	diags      Diagnostics
 
-	node      *Node                   // the directive being handled
-	ctx       Context                 // where it stands
-	cur       level                   // what it writes into
-	raw       func(*Node) error       // set inside map, types, …: every entry goes there
-	opened    []string                // files being read, against cycles
-	dumped    map[string]bool         // files already in conf.Files
-	endOfHTTP Pos                     // where the http block ends: nginx reports merge errors there
-	lenient   bool                    // an implicit http block was opened
-	vars      variables               // declared and needed variables
-	order     map[any][]*Location     // locations and ifs of a server or location, in order
-	cores     map[coreKey]*CoreLoc    // see mergeCore
-	handlers  map[*LocConf]Handler    // content handlers, until they are merged
-	once      map[onceKey]bool        // singular directives without a place of their own
-	shadows   map[shadowKey]*LocConf  // see likeProxy
-	geoNets   map[netip.Prefix]string // of the geo block being read
-	hashSizes map[*LocConf]hashSizes
-	listens   []*boundAddr // every address listened on, in order
-	zones     map[string]*sharedZone
-	zoneOrder []string
-	lines     map[string]*lineIndex
-	ups       map[string]*Upstream // by upKey
-	implicit  []*implicitUp        // made for literal addresses, in order
-	steps     *[]ReleaseStep       // of the rule or block being read
+	node       *Node                   // the directive being handled
+	ctx        Context                 // where it stands
+	cur        level                   // what it writes into
+	raw        func(*Node) error       // set inside map, types, …: every entry goes there
+	opened     []string                // files being read, against cycles
+	dumped     map[string]bool         // files already in conf.Files
+	endOfHTTP  Pos                     // where the http block ends: nginx reports merge errors there
+	lenient    bool                    // an implicit http block was opened
+	vars       variables               // declared and needed variables
+	order      map[any][]*Location     // locations and ifs of a server or location, in order
+	cores      map[coreKey]*CoreLoc    // see mergeCore
+	handlers   map[*LocConf]Handler    // content handlers, until they are merged
+	once       map[onceKey]bool        // singular directives without a place of their own
+	shadows    map[shadowKey]*LocConf  // see likeProxy
+	geoNets    map[netip.Prefix]string // of the geo block being read
+	hashSizes  map[*LocConf]hashSizes
+	logBuffers map[string]logBuffer // by file
+	listens    []*boundAddr         // every address listened on, in order
+	zones      map[string]*sharedZone
+	zoneOrder  []string
+	lines      map[string]*lineIndex
+	ups        map[string]*Upstream // by upKey
+	implicit   []*implicitUp        // made for literal addresses, in order
+	steps      *[]ReleaseStep       // of the rule or block being read
 }
 
 func newBuild(files Files, opt Options) *build {
 	b := &build{opt: opt, files: files, conf: &Config{}, dumped: map[string]bool{},
-		order: map[any][]*Location{}, cores: map[coreKey]*CoreLoc{}, handlers: map[*LocConf]Handler{}, once: map[onceKey]bool{}, shadows: map[shadowKey]*LocConf{}, hashSizes: map[*LocConf]hashSizes{}, zones: map[string]*sharedZone{},
+		order: map[any][]*Location{}, cores: map[coreKey]*CoreLoc{}, handlers: map[*LocConf]Handler{}, once: map[onceKey]bool{}, shadows: map[shadowKey]*LocConf{}, hashSizes: map[*LocConf]hashSizes{}, logBuffers: map[string]logBuffer{}, zones: map[string]*sharedZone{},
 		ups: map[string]*Upstream{}}
 	b.cur.main, b.cur.events = &b.conf.Main, &b.conf.Events
 	b.vars.init()

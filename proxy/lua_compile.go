@@ -234,7 +234,7 @@ func luaTLS(k *nginxconf.LuaLoc) (*tls.Config, error) {
 	var err error
 	cfg.MinVersion, cfg.MaxVersion, _ = tlsconf.Protocols(k.SSLProtocols.V)
 	if cfg.CipherSuites, err = tlsconf.Ciphers(k.SSLCiphers.V); err != nil {
-		return nil, errAt(k.SSLCiphers.Pos, "%v", err)
+		return nil, err
 	}
 	if k.SSLCertificate.V == "" {
 		return cfg, nil

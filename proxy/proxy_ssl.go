@@ -52,7 +52,7 @@ func (p *proxyConf) compileTLS(c *compiler, pc *nginxconf.ProxyLoc, _ *nginxconf
 	t.base.MinVersion, t.base.MaxVersion = lo, hi
 	var err error
 	if t.base.CipherSuites, err = tlsconf.Ciphers(s.Ciphers.V); err != nil {
-		return errAt(s.Ciphers.Pos, "SSL_CTX_set_cipher_list(\"%s\") failed (SSL: %v)", s.Ciphers.V, err)
+		return err
 	}
 	if s.SessionReuse.V {
 		t.base.ClientSessionCache = tls.NewLRUClientSessionCache(64)

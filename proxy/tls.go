@@ -104,10 +104,10 @@ func (c *compiler) serverTLS(s *virtualServer) (*serverTLS, error) {
 	cfg.MinVersion, cfg.MaxVersion = lo, hi
 	var err error
 	if cfg.CipherSuites, err = tlsconf.Ciphers(k.Ciphers.V); err != nil {
-		return nil, errAt(k.Ciphers.Pos, "%v", err)
+		return nil, err
 	}
 	if cfg.CurvePreferences, err = tlsconf.Curves(k.ECDHCurve.V); err != nil {
-		return nil, errAt(k.ECDHCurve.Pos, "%v", err)
+		return nil, err
 	}
 	if err = c.certificates(st, k); err != nil {
 		return nil, err

@@ -199,6 +199,7 @@ var saidLine = regexp.MustCompile(`(?m)^nginx: (\[(warn|error|crit|alert|emerg)\
 // parseAnswer reads the output of -t.
 func parseAnswer(out string, ok bool) answer {
 	a := answer{OK: ok}
+	out = strings.ToValidUTF8(out, "\ufffd") // as the cache keeps it
 	for _, m := range saidLine.FindAllStringSubmatch(out, -1) {
 		if m[2] == "warn" {
 			if a.Error == "" {

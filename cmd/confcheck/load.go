@@ -31,7 +31,7 @@ func load(c config, dir, globals string) (a answer, err error) {
 	cfg, diags := nginxconf.Load(nginxconf.OSFiles{}, dir+"/"+mainFile, nginxconf.Options{
 		Strict: true, Prefix: dir + "/", Globals: globals, ErrorLog: "error.log", PIDPath: "nginx.pid", Account: account})
 	for _, d := range diags {
-		text := strings.ReplaceAll(d.String(), dir, "DIR")
+		text := strings.ToValidUTF8(strings.ReplaceAll(d.String(), dir, "DIR"), "\ufffd")
 		switch {
 		case d.Severity >= nginxconf.Error && a.Error == "":
 			a.Error = text

@@ -62,7 +62,7 @@ func report(log *startLog, diags nginxconf.Diagnostics, quiet bool) {
 		case nginxconf.Warn:
 			level = levelWarn
 		}
-		if quiet && level > levelError {
+		if quiet && level > levelWarn {
 			continue
 		}
 		log.Log(level, d.Text())

@@ -186,7 +186,7 @@ func Curves(list string) ([]tls.CurveID, error) {
 		case "x25519mlkem768":
 			out = append(out, tls.X25519MLKEM768)
 		default:
-			return nil, fmt.Errorf("SSL_CTX_set1_curves_list(%q) failed", list)
+			return nil, fmt.Errorf("SSL_CTX_set1_curves_list(%q) failed (SSL: error:0A080106:SSL routines::passed invalid argument:group '%s' cannot be set)", list, n)
 		}
 	}
 	return out, nil
