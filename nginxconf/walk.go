@@ -259,11 +259,16 @@ func (b *build) handle(n *Node) error {
 	if len(rows) > 0 {
 		return b.emerg(`"%s" directive is not allowed here`, n.Name)
 	}
-	err := b.refuse("it is not known", `unknown directive "%s"`, n.Name)
+	near := nearest(n.Name, b.ctx)
+	reason := "no module of huidu has it"
+	if near != "" {
+		reason += `; did you mean "` + near + `"?`
+	}
+	err := b.refuse(reason, `unknown directive "%s"`, n.Name)
 	if err == nil {
 		return nil
 	}
-	if near := nearest(n.Name, b.ctx); near != "" {
+	if near != "" {
 		err.(*confErr).d.Hint = `did you mean "` + near + `"?`
 		return err
 	}

@@ -43,6 +43,7 @@ type entry struct {
 	why, fix         string
 	at               []coverage.Place // where requests meet it; nil: everywhere
 	requests         int              // of the access log
+	absent           bool             // unsupported because there is no such thing
 }
 
 // checkReport is what huidu check found.
@@ -64,8 +65,7 @@ type checkReport struct {
 type moduleRead struct{ script *lint.Script }
 
 func newCheckReport(file string, opt nginxconf.Options, maps *mapping) (*checkReport, error) {
-	r := &checkReport{maps: maps, modules: map[string]*moduleRead{}, dicts: map[string]bool{}}
-	r.cov = coverage.Read(nginxconf.OSFiles{}, file, opt)
+	r := reportOf(coverage.Read(nginxconf.OSFiles{}, file, opt), maps)
 	if r.cov.Config == nil {
 		for _, d := range r.cov.Diags {
 			if d.Severity >= nginxconf.Error {
@@ -78,10 +78,17 @@ func newCheckReport(file string, opt nginxconf.Options, maps *mapping) (*checkRe
 		}
 		return nil, fmt.Errorf("%s cannot be read", file)
 	}
-	for _, o := range r.cov.Items {
+	return r, r.scripts()
+}
+
+// reportOf is a report on what was read of a configuration, without its
+// scripts.
+func reportOf(cov *coverage.Report, maps *mapping) *checkReport {
+	r := &checkReport{cov: cov, maps: maps, modules: map[string]*moduleRead{}, dicts: map[string]bool{}}
+	for _, o := range cov.Items {
 		r.observed(o)
 	}
-	return r, r.scripts()
+	return r
 }
 
 // scripts reads the configuration's Lua.
@@ -197,7 +204,7 @@ func (r *checkReport) read(src, file, chunk string, opt lint.Options, place func
 	base := entry{file: file, at: at}
 	for _, u := range script.Uses {
 		e := base
-		e.kind, e.name, e.why, e.fix = u.Kind, u.Name, u.Why, u.Fix
+		e.kind, e.name, e.why, e.fix, e.absent = u.Kind, u.Name, u.Why, u.Fix, u.Absent
 		e.line, e.col = place(u.Place)
 		e.verdict = map[lint.Level]verdict{lint.Supported: vSupported, lint.NoEffect: vIgnored, lint.Differs: vDiffers,
 			lint.Unresolved: vUnresolved, lint.Unsupported: vUnsupported}[u.Level]
@@ -243,6 +250,7 @@ func (r *checkReport) required(q lint.Require, e entry, opt lint.Options, seen m
 			}
 			return
 		}
+		e.absent = !isC
 		e.verdict, e.why, e.fix = vUnsupported, "no file of lua_package_path is this module", "install it there, or add its directory to lua_package_path"
 		if isC {
 			e.why, e.fix = "it is a C module ("+file+"), which huidu cannot load", "use a Lua module, or keep what needs it on the old gateway: --fallback URL"

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 // have: get URL TEXT (polls until the answer holds TEXT), pid FILE VAR (waits
 // for a pid file and puts its contents in VAR), signal NAME PID, gone PID, and
 // midway URL TEXT SIGNAL PID, which signals while the answer is awaited.
-// PORT and PORT2 are free ports, REDIS a Redis with the password "foobared".
+// PORT and PORT2 are free ports, ARTICLE the directory of the article's files, REDIS a Redis with the password "foobared".
 func TestCLI(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/cli",
@@ -41,6 +42,11 @@ func TestCLI(t *testing.T) {
 			env.Defer(m.Close)
 			env.Setenv("REDIS", m.Addr())
 			env.Setenv("REDISPORT", m.Port())
+			article, err := filepath.Abs("../../testdata/huidu")
+			if err != nil {
+				return err
+			}
+			env.Setenv("ARTICLE", article)
 			if os.Geteuid() == 0 {
 				env.Setenv("USERLINE", "user root;")
 			}

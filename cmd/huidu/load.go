@@ -49,7 +49,7 @@ func newSite(o *options) (*site, error) {
 
 // load reads the configuration. The Config is nil when it is refused.
 func (s *site) load() (*nginxconf.Config, nginxconf.Diagnostics) {
-	return nginxconf.Load(nginxconf.OSFiles{}, s.name, nginxconf.Options{
+	opt := nginxconf.Options{
 		Strict:       s.opts.strict,
 		Prefix:       s.prefix,
 		Globals:      s.opts.globals,
@@ -60,8 +60,12 @@ func (s *site) load() (*nginxconf.Config, nginxconf.Diagnostics) {
 		CompileRegex: compileRegex,
 		Account:      checkAccount,
 		ReadTree:     native.ReadTree,
-		Divert:       s.opts.fallback.url != "",
-	})
+	}
+	if f := s.opts.fallback.gateway(); f != nil {
+		return s.loadDiverting(opt, f)
+	}
+	cfg, diags := nginxconf.Load(nginxconf.OSFiles{}, s.name, opt)
+	return s.withLua(cfg, diags)
 }
 
 // serverOptions is what the server needs besides its configuration.

@@ -27,11 +27,12 @@ const (
 // Use is one thing that a script uses.
 type Use struct {
 	Place
-	Kind  string // "function", "method", "field", "variable", "dict", "regex"
-	Name  string // as one would write it: "ngx.req.get_headers", "tcpsock:getfd"
-	Level Level
-	Why   string
-	Fix   string
+	Kind   string // "function", "method", "field", "variable", "dict", "regex"
+	Name   string // as one would write it: "ngx.req.get_headers", "tcpsock:getfd"
+	Level  Level
+	Why    string
+	Fix    string
+	Absent bool // Unsupported because it is not there: it is nil
 }
 
 // Require is a require of a module.

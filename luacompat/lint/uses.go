@@ -244,6 +244,7 @@ func (r *reader) named(n ast.PositionHolder, v value, kind string) {
 		return
 	}
 	u.Level, u.Why = judge(e)
+	u.Absent = !e.Found
 	if u.Level == Unsupported {
 		u.Fix = "leave this call out, or keep what needs it on the old gateway (--fallback)"
 	}

@@ -55,6 +55,15 @@ func Read(files nginxconf.Files, file string, opt nginxconf.Options) *Report {
 	return r
 }
 
+// Of reports on the scripts of a configuration that has been loaded.
+func Of(cfg *nginxconf.Config) *Report {
+	r := &Report{Config: cfg}
+	if cfg.HTTP != nil {
+		r.scripts()
+	}
+	return r
+}
+
 // scripts collects the Lua that is in effect somewhere.
 func (r *Report) scripts() {
 	byCode := map[*nginxconf.LuaCode]*Script{}
