@@ -48,7 +48,7 @@ func init() {
 		"string.upper":  pureText("upper"),
 		"string.format": format,
 		"math.floor":    pureNumber("floor"), "math.ceil": pureNumber("ceil"), "math.abs": pureNumber("abs"),
-		"math.random": random,
+		"math.random": random, "math.randomseed": randomseed,
 		"ngx.time":    clock("time"), "ngx.now": clock("now"), "os.time": osTime, "os.date": osDate,
 		"ngx.crc32_short": crc32, "ngx.crc32_long": crc32, "ngx.md5": md5,
 		"ngx.re.find": reFind, "ngx.re.match": reFind,
@@ -429,6 +429,11 @@ func random(x *exec, args []value) []value {
 		x.refuse("math.random is called while a module is loaded")
 	}
 	return single(x.let(x.hinted("chance"), &expr.Call{Fn: "random", Args: ts}))
+}
+
+func randomseed(x *exec, _ []value) []value {
+	x.refuse("math.randomseed makes the same numbers for a whole second: math.random is no chance here")
+	return nil
 }
 
 func clock(name string) builtin {

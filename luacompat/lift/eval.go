@@ -139,7 +139,7 @@ func (x *exec) truth(v value) term {
 		} else if k&^(kNil|kFalse) == 0 {
 			return tFalse
 		}
-		return v
+		return x.truthy(v)
 	case *choice:
 		return x.truthOf(v)
 	case *path:
@@ -158,7 +158,30 @@ func (x *exec) truth(v value) term {
 
 func (x *exec) truthOf(c *choice) term {
 	a, b := x.truth(c.a), x.truth(c.b)
+	if same(a, tTrue) && same(b, tFalse) {
+		return c.cond
+	}
+	if same(a, tFalse) && same(b, tTrue) {
+		return x.not(c.cond)
+	}
 	return x.cond(c.cond, a, b)
+}
+
+// truthy is a shorter term with the same truth.
+func (x *exec) truthy(t term) term {
+	c, ok := t.(*expr.Cond)
+	if !ok {
+		return t
+	}
+	const no = kNil | kFalse
+	a, b := x.kindsOf(c.Then), x.kindsOf(c.Else)
+	switch {
+	case a&no == 0 && b&^no == 0:
+		return c.If
+	case a&^no == 0 && b&no == 0:
+		return x.not(c.If)
+	}
+	return t
 }
 
 func (x *exec) tableExpr(e *ast.TableExpr, sc *scope) value {

@@ -180,6 +180,10 @@ func (g *generator) next() *Case {
 	if g.chance(0.3) {
 		c.Vars["remote_addr"] = g.fresh()
 	}
+	if g.chance(0.1) {
+		c.Method = [...]string{"POST", "HEAD", "PUT", "get"}[g.r.IntN(4)]
+		c.Vars["request_method"] = c.Method
+	}
 	g.headers(c)
 	g.args(c)
 	g.variables(c)
@@ -260,7 +264,7 @@ func (g *generator) variables(c *Case) {
 			continue
 		}
 		delete(c.Vars, name)
-		if name == "remote_addr" || g.chance(0.75) {
+		if g.chance(0.75) {
 			c.Vars[name] = g.text()
 		}
 	}
