@@ -24,6 +24,7 @@ var gatewayScenarios = map[string]func(*bench) (int, error){
 	"hup":       runHUP,
 	"idle":      runIdle,
 	"locations": runLocations,
+	"lifted":    runLifted,
 }
 
 // scenarioOf is the scenario of that name, or nil.

@@ -49,7 +49,7 @@ func init() {
 		"string.format": format,
 		"math.floor":    pureNumber("floor"), "math.ceil": pureNumber("ceil"), "math.abs": pureNumber("abs"),
 		"math.random": random, "math.randomseed": randomseed,
-		"ngx.time":    clock("time"), "ngx.now": clock("now"), "os.time": osTime, "os.date": osDate,
+		"ngx.time": clock("time"), "ngx.now": clock("now"), "os.time": osTime, "os.date": osDate,
 		"ngx.crc32_short": crc32, "ngx.crc32_long": crc32, "ngx.md5": md5,
 		"ngx.re.find": reFind, "ngx.re.match": reFind,
 		"ngx.req.get_headers": getHeaders, "ngx.req.get_uri_args": getArgs, "ngx.req.get_method": getMethod,

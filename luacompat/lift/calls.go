@@ -187,7 +187,7 @@ func (x *exec) dict(dict, name string, args []value) []value {
 			if !ok || ttl.K != expr.Number || ttl.N < 0 {
 				x.refuse("how long the shared memory keeps this is not known")
 			}
-			a = append(a, word(2))
+			a = append(a, fmt.Sprint(ttl.N))
 		}
 		r := x.name("stored", kNil|kBool)
 		a[0] = "$" + r.Name

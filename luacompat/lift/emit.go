@@ -1,6 +1,7 @@
 package lift
 
 import (
+	"sort"
 	"strconv"
 	"strings"
 
@@ -214,19 +215,68 @@ func (x *exec) when(c term, a, b []Step, fa, fb *flow) {
 	switch {
 	case len(a) == 0 && len(b) == 0:
 	case len(a) == 0 && fa.kind != ends:
-		x.block(x.text(x.not(c)), b)
+		x.block(x.text(x.otherwise(c)), b)
 	case len(b) == 0:
 		x.block(x.text(c), a)
 	case fa.kind == ends:
 		x.block(x.text(c), a)
 		*x.list = append(*x.list, b...)
 	case fb.kind == ends:
-		x.block(x.text(x.not(c)), b)
+		x.block(x.text(x.otherwise(c)), b)
 		*x.list = append(*x.list, a...)
 	default:
 		x.block(x.text(c), a)
 		*x.list = append(*x.list, Step{Name: "otherwise", Kids: b, Block: true})
 	}
+}
+
+// otherwise is the truth that c has not.
+func (x *exec) otherwise(c term) term {
+	if u, ok := c.(*expr.Unary); ok && u.Op == "not" {
+		return u.X
+	}
+	return x.not(c)
+}
+
+// nameTerms gives names to what variables of the script hold and a condition
+// asks, where that is more than one thing: the script has computed it here.
+func (x *exec) nameTerms(c term) {
+	printed := expr.Print(c)
+	type held struct {
+		name string
+		t    term
+		text string
+	}
+	var list []held
+	for cell, v := range x.st.cells {
+		t, ok := v.(term)
+		if !ok || !worthName(t) {
+			continue
+		}
+		if text := expr.Print(t); text != printed && strings.Contains(printed, text) && x.st.bound[text] == nil {
+			list = append(list, held{cell.name, t, text})
+		}
+	}
+	sort.Slice(list, func(i, j int) bool {
+		if len(list[i].text) != len(list[j].text) {
+			return len(list[i].text) < len(list[j].text)
+		}
+		return list[i].name < list[j].name
+	})
+	for _, h := range list {
+		x.let(h.name, h.t)
+	}
+}
+
+// worthName reports whether a term is more than a name or one function.
+func worthName(t term) bool {
+	switch t := t.(type) {
+	case *expr.Binary, *expr.Cond:
+		return !impure(t)
+	case *expr.Call:
+		return t.Fn != "header" && t.Fn != "arg" && t.Fn != "var" && !impure(t)
+	}
+	return false
 }
 
 func (x *exec) block(cond string, kids []Step) {

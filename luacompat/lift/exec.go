@@ -315,6 +315,7 @@ func (x *exec) ifStmt(s *ast.IfStmt, sc *scope) *flow {
 // branch executes a where c holds and b where not.
 func (x *exec) branch(c term, a, b func() *flow) *flow {
 	c = x.pure(c)
+	x.nameTerms(c)
 	la, fa := x.nested(func() *flow { x.st.assume(c, true); return a() })
 	lb, fb := x.nested(func() *flow { x.st.assume(c, false); return b() })
 	x.when(c, la, lb, fa, fb)

@@ -173,6 +173,9 @@ func (x *exec) and(a, b term) term {
 	if same(a, b) {
 		return a
 	}
+	if l, ok := a.(*expr.Binary); ok && l.Op == "and" {
+		return &expr.Binary{Op: "and", L: l.L, R: x.and(l.R, b)}
+	}
 	return &expr.Binary{Op: "and", L: a, R: b}
 }
 
@@ -193,6 +196,9 @@ func (x *exec) or(a, b term) term {
 		if s2, more, ok := choices(b); ok && same(s, s2) {
 			return &expr.Call{Fn: "in", Args: append(append([]term{s}, vals...), more...)}
 		}
+	}
+	if l, ok := a.(*expr.Binary); ok && l.Op == "or" {
+		return &expr.Binary{Op: "or", L: l.L, R: x.or(l.R, b)}
 	}
 	return &expr.Binary{Op: "or", L: a, R: b}
 }
