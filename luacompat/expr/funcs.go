@@ -123,7 +123,7 @@ var functions = map[string]function{
 			return Value{}
 		}
 		return Num(float64(from + 1))
-	}},
+	}, make: makeFind},
 	"find_end": {min: 2, max: 4, call: func(f *Frame, a []Func) Value {
 		from, to, _ := search(f, a, "find")
 		if from < 0 {
@@ -336,6 +336,56 @@ func search(f *Frame, a []Func, what string) (from, to int, caps []stdlib.Captur
 		fault("%s", err.Error())
 	}
 	return from, to, caps
+}
+
+// makeFind compiles find with a constant pattern that is plain text, or such
+// at the beginning.
+func makeFind(es []Expr, a []Func) (Func, error) {
+	p, ok := constText(es[1])
+	if !ok || len(es) > 2 {
+		return nil, nil
+	}
+	lit, anchored, ok := plainPattern(p)
+	if !ok {
+		return nil, nil
+	}
+	x := a[0]
+	return func(f *Frame) Value {
+		s := text(x(f), "find")
+		i := 0
+		if !anchored {
+			i = strings.Index(s, lit)
+		} else if !strings.HasPrefix(s, lit) {
+			i = -1
+		}
+		if i < 0 {
+			return Value{}
+		}
+		return Num(float64(i + 1))
+	}, nil
+}
+
+// plainPattern is the text that a Lua pattern without classes stands for.
+func plainPattern(p string) (lit string, anchored, ok bool) {
+	if anchored = strings.HasPrefix(p, "^"); anchored {
+		p = p[1:]
+	}
+	var b strings.Builder
+	for i := 0; i < len(p); i++ {
+		c := p[i]
+		switch {
+		case c == '%' && i+1 < len(p) && !isLetter(p[i+1]) && !isDigit(p[i+1]):
+			i++
+			c = p[i]
+		case strings.IndexByte("^$*+?.([%-)]", c) >= 0:
+			return "", false, false
+		}
+		if i+1 < len(p) && strings.IndexByte("*+?-", p[i+1]) >= 0 {
+			return "", false, false
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), anchored, true
 }
 
 func isIn(f *Frame, a []Func) Value {

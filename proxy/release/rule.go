@@ -39,6 +39,8 @@ type Rule struct {
 	stores int
 	runs   sync.Pool
 	policy *policy
+
+	running atomic.Int32
 }
 
 // flow is how a step went.
@@ -93,7 +95,9 @@ func (rule *Rule) Run(ctx context.Context, phase luacompat.Phase, req luacompat.
 	}
 	r.ctx, r.phase, r.req = ctx, phase, req
 	r.look, _ = req.(HeaderFinder)
+	rule.running.Add(1)
 	defer func() {
+		rule.running.Add(-1)
 		if p := recover(); p != nil {
 			f, ok := p.(*expr.Fault)
 			if !ok {

@@ -2,6 +2,7 @@ package release
 
 import (
 	"errors"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -137,6 +138,11 @@ func (st *store) ask(r *run, cmd string) (expr.Value, string) {
 	q.Word(cmd)
 	for i := range n {
 		q.Word(r.words[i].ToString())
+	}
+	if r.rule.running.Load() > 1 {
+		// Others are about: let those that can run come to their question, so
+		// that one pipeline takes them all.
+		runtime.Gosched()
 	}
 	res, err := st.s.Do(r.ctx, q, st.timeouts(r))
 	if err != nil {

@@ -67,7 +67,7 @@ func (g *generator) text() string {
 }
 
 var odd = []string{"", " ", "nil", "0x10", "1e2", " 7 ", "-1", "007", "1.5", "NaN", "inf", "用户", "a%20b", "x,y", "10.0.0.1, 10.0.0.2",
-	"null", "false", "9007199254740993", "+5", "00", ".", "%", "..", "uid=1; gray=1"}
+	"null", "false", "9007199254740993", "+5", "00", "0x14", " 30 ", "5e1", "77.0", ".", "%", "..", "uid=1; gray=1"}
 
 func (g *generator) fresh() string {
 	switch g.r.IntN(12) {
@@ -116,6 +116,9 @@ func near(r *rand.Rand, s string) string {
 func (g *generator) pattern(p string) string {
 	var b strings.Builder
 	for i := 0; i < len(p); i++ {
+		if i+1 < len(p) && (p[i+1] == '?' || p[i+1] == '*') && g.chance(0.4) {
+			continue // optional
+		}
 		switch c := p[i]; c {
 		case '%', '\\':
 			if i++; i >= len(p) {
@@ -123,6 +126,10 @@ func (g *generator) pattern(p string) string {
 			}
 			switch p[i] {
 			case 'd':
+				if n := g.number(); n != "" && g.chance(0.4) {
+					b.WriteString(n)
+					break
+				}
 				for range 1 + g.r.IntN(4) {
 					b.WriteByte(byte('0' + g.r.IntN(10)))
 				}
@@ -167,6 +174,15 @@ func (g *generator) pattern(p string) string {
 		}
 	}
 	return b.String()
+}
+
+// number is a constant of the script that is all digits, or "".
+func (g *generator) number() string {
+	s := g.texts[g.r.IntN(len(g.texts))]
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return ""
+	}
+	return s
 }
 
 // next makes a case.
@@ -243,7 +259,7 @@ func (g *generator) args(c *Case) {
 		if g.chance(0.3) {
 			continue
 		}
-		for range 1 + g.r.IntN(8)/7 {
+		for range 1 + max(0, g.r.IntN(12)-9) {
 			switch g.r.IntN(8) {
 			case 0:
 				parts = append(parts, name)

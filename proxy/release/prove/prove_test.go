@@ -20,7 +20,7 @@ var phases = map[string]luacompat.Phase{"content": luacompat.PhaseContent, "acce
 	"rewrite": luacompat.PhaseRewrite, "set": luacompat.PhaseSet}
 
 // header is what a script of testdata/lift says of itself in its first lines.
-var header = regexp.MustCompile(`(?m)^-- (phase|refused|dict): (.*)$`)
+var header = regexp.MustCompile(`(?m)^-- (phase|refused|dict|unreached): (.*)$`)
 
 // TestScripts lifts every script of testdata/lift and the article's, and
 // proves each rule against its script; HUIDU_LIFT_CASES says on how many
@@ -34,7 +34,7 @@ func TestScripts(t *testing.T) {
 		count, _ = strconv.Atoi(s)
 	}
 	files, err := filepath.Glob(scripts + "/*.lua")
-	if err != nil || len(files) < 0 {
+	if err != nil || len(files) < 40 {
 		t.Fatalf("%d scripts: %v", len(files), err)
 	}
 	lifted := 0
@@ -72,7 +72,10 @@ func TestScripts(t *testing.T) {
 				t.Fatalf("%v\n%s", err, lift.Print(rule.Steps))
 			}
 			t.Logf("%d cases, %d of %d branches %q\n%s", res.Cases, res.Reached, res.Branches, res.Missing, lift.Print(rule.Steps))
-			if count >= 1000 && res.Reached != res.Branches {
+			if want := says["unreached"]; want != "" && strings.Join(res.Missing, "; ") == want {
+				return
+			}
+			if count >= 5000 && res.Reached != res.Branches {
 				t.Errorf("not every branch was reached: %q\n%s", res.Missing, lift.Print(rule.Steps))
 			}
 		})
