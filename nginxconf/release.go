@@ -33,7 +33,7 @@ func releaseRows() []row {
 		step("say", anyArgs), step("print", anyArgs), step("log", twoMore), step("status", take1),
 		step("set", take12), step("header", take2), step("request_header", take12),
 		step("go", take12), step("exit", take1), step("redirect", take12), step("done", noArgs), step("value", take1), step("fault", take1),
-		step("on_store_failure", take2),
+		step("on_store_failure", take23),
 		block("when", take1), block("otherwise", noArgs), block("try", take1),
 	}
 }

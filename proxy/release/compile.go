@@ -28,11 +28,6 @@ func Compile(spec *nginxconf.Release, o Options) (*Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.rule.policy != nil {
-		if err := c.rule.policy.check(c); err != nil {
-			return nil, err
-		}
-	}
 	c.rule.steps, c.rule.slots, c.rule.stores = steps, c.scope.Len(), len(c.stores)
 	return c.rule, nil
 }

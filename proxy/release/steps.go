@@ -89,7 +89,7 @@ func makeConnect(c *compiler, args []string) (step, error) {
 			s.to = a.to
 		}
 		if err := s.connect(r, a.host, a.port, a.unix); err != nil {
-			return r.failed(at, errAt, expr.Value{}, words(err))
+			return r.failed(at, errAt, expr.Value{}, words(err), true)
 		}
 		r.Slots[at], r.Slots[errAt] = expr.Num(1), expr.Value{}
 		return next
@@ -125,10 +125,11 @@ func (a *address) options(args []string, all bool) error {
 }
 
 // failed notes what a store answered when it failed; with a policy the rule
-// ends there.
-func (r *run) failed(at, errAt int, v expr.Value, msg string) flow {
+// ends there. A store that cannot be opened is no end yet where the last
+// answers are known: its questions may be among them.
+func (r *run) failed(at, errAt int, v expr.Value, msg string, opening ...bool) flow {
 	r.Slots[at], r.Slots[errAt] = v, expr.Text(msg)
-	if r.rule.policy != nil {
+	if p := r.rule.policy; p != nil && (p.known == nil || len(opening) == 0) {
 		return failed
 	}
 	return next
@@ -173,7 +174,7 @@ func makeAuth(c *compiler, args []string) (step, error) {
 		}
 		v, msg := r.stores[st].auth(r, user, pass, len(ws) == 2)
 		if !v.Truthy() {
-			return r.failed(at, errAt, v, msg)
+			return r.failed(at, errAt, v, msg, true)
 		}
 		r.Slots[at], r.Slots[errAt] = v, expr.Value{}
 		return next
@@ -194,7 +195,7 @@ func makeSelect(c *compiler, args []string) (step, error) {
 	return func(r *run) flow {
 		v, msg := r.stores[st].selectDB(r, db)
 		if !v.Truthy() {
-			return r.failed(at, errAt, v, msg)
+			return r.failed(at, errAt, v, msg, true)
 		}
 		r.Slots[at], r.Slots[errAt] = v, expr.Value{}
 		return next
@@ -222,6 +223,14 @@ func makeAsk(c *compiler, args []string) (step, error) {
 			r.words = append(r.words, ws[i].val(&r.Frame))
 		}
 		v, msg := r.stores[st].ask(r, cmd)
+		if p := r.rule.policy; p != nil && p.known != nil {
+			key := question(st, cmd, r.words)
+			if v.Truthy() {
+				p.known.keep(key, v, r.Now())
+			} else if last, ok := p.known.last(key, r.Now()); ok {
+				v = last
+			}
+		}
 		if !v.Truthy() {
 			return r.failed(at, errAt, v, msg)
 		}

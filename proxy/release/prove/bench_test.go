@@ -68,8 +68,12 @@ func BenchmarkArticle(b *testing.B) {
 			b.ReportMetric(float64((cpuTime()-before).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
 	}
-	run("script", func(r *request) (luacompat.Outcome, error) { return script.Run(context.Background(), luacompat.PhaseContent, r) })
-	run("rule", func(r *request) (luacompat.Outcome, error) { return rule.Run(context.Background(), luacompat.PhaseContent, r) })
+	run("script", func(r *request) (luacompat.Outcome, error) {
+		return script.Run(context.Background(), luacompat.PhaseContent, r)
+	})
+	run("rule", func(r *request) (luacompat.Outcome, error) {
+		return rule.Run(context.Background(), luacompat.PhaseContent, r)
+	})
 }
 
 func cpuTime() time.Duration {
