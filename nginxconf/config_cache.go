@@ -44,3 +44,20 @@ type CacheValid struct {
 	Status int
 	Time   time.Duration
 }
+
+// FastCGI is what only ngx_http_fastcgi_module has.
+type FastCGI struct {
+	Params      Opt[[]FastCGIParam] // fastcgi_param, all of one level
+	Index       Opt[string]
+	KeepConn    Opt[bool]
+	CatchStderr Opt[[]string]
+	SplitPath   Opt[*Regex] // fastcgi_split_path_info
+}
+
+// FastCGIParam is one fastcgi_param.
+type FastCGIParam struct {
+	Name       string
+	Value      Value
+	IfNotEmpty bool
+	Pos        Pos
+}

@@ -18,6 +18,7 @@ type LocConf struct {
 	Echo    *EchoLoc
 	More    *MoreHeadersLoc
 	Misc    *MiscLoc
+	FastCGI *ProxyLoc // what the modules have in common is one struct
 }
 
 // Handler says which content handler a location has besides the static
@@ -33,6 +34,7 @@ const (
 	HandlerStubStatus
 	HandlerEmptyGIF
 	HandlerMemcached
+	HandlerFastCGI
 	HandlerDeny // return-less internal markers of later modules
 )
 
@@ -166,6 +168,7 @@ type ProxyLoc struct {
 	Store                 Opt[*Value] // "on" is Text "on"
 	StoreAccess           Opt[string]
 	Cache                 ProxyCache
+	FastCGI               FastCGI // of fastcgi_*
 	HeadersHashMaxSize    Opt[int]
 	HeadersHashBucketSize Opt[int]
 	SSL                   ProxySSL

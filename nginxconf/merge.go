@@ -52,6 +52,8 @@ func (b *build) finishSection(sec section, parent, child *level, own bool) error
 		return b.finishSSL(parent, child)
 	case secProxy:
 		return b.finishProxy(parent, child, own)
+	case secFastCGI:
+		return b.finishUpstreamLoc(fcgiModule, HandlerFastCGI, parent, child, own)
 	case secMisc:
 		return b.finishMisc(parent, child, own)
 	case secEcho:
@@ -102,6 +104,10 @@ func unshareLocal(sec section, parent, child *level) {
 	case secProxy:
 		if parent.loc.Proxy.Pass != nil {
 			own(&child.loc.Proxy)
+		}
+	case secFastCGI:
+		if parent.loc.FastCGI.Pass != nil {
+			own(&child.loc.FastCGI)
 		}
 	case secLua:
 		if parent.loc.Lua.ContentBy != nil {

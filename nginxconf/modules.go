@@ -14,6 +14,7 @@ func modules() []moduleRows {
 		{"ngx_http_map_module", mapRows()},
 		{"ngx_http_rewrite_module", rewriteRows()},
 		{"ngx_http_proxy_module", proxyRows()},
+		{"ngx_http_fastcgi_module", fastcgiRows()},
 		{"", filterRows()},
 		{"ngx_http_ssi_filter_module", ssiRows()},
 		{"", miscRows()},

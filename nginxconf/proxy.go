@@ -2,20 +2,7 @@ package nginxconf
 
 import (
 	"strings"
-	"time"
 )
-
-func pBool(name string, f func(*ProxyLoc) *Opt[bool], def bool) row {
-	return flag(name, ctxHSL, inProxy(f), def)
-}
-
-func pTime(name string, f func(*ProxyLoc) *Opt[time.Duration], def time.Duration) row {
-	return msec(name, ctxHSL, inProxy(f), def)
-}
-
-func pSize(name string, f func(*ProxyLoc) *Opt[int64], def ...int64) row {
-	return size(name, ctxHSL, inProxy(f), def...)
-}
 
 // proxyRows is ngx_http_proxy_module.
 // See: http://nginx.org/en/docs/http/ngx_http_proxy_module.html
@@ -29,7 +16,7 @@ func proxyRows() []row {
 	sslValue := func(f func(*ProxySSL) *Opt[*Value]) field[*Value] {
 		return inProxy(func(p *ProxyLoc) *Opt[*Value] { return f(&p.SSL) })
 	}
-	return append([]row{
+	rows := []row{
 		custom("proxy_pass", ctxLI|CtxLimitExcept, take1, setProxyPass),
 		listRow("proxy_set_header", ctxHSL, take2, inProxy(func(p *ProxyLoc) *Opt[[]HeaderValue] { return &p.SetHeaders }),
 			func(b *build, n *Node, o *Opt[[]HeaderValue]) error {
@@ -46,43 +33,11 @@ func proxyRows() []row {
 				}
 				return nil
 			}),
-		pBool("proxy_pass_request_headers", func(p *ProxyLoc) *Opt[bool] { return &p.PassRequestHeaders }, true),
-		pBool("proxy_pass_request_body", func(p *ProxyLoc) *Opt[bool] { return &p.PassRequestBody }, true),
-		pBool("proxy_pass_trailers", func(p *ProxyLoc) *Opt[bool] { return &p.PassTrailers }, false),
-		strs("proxy_hide_header", ctxHSL, take1, inProxy(func(p *ProxyLoc) *Opt[[]string] { return &p.HideHeaders })),
-		strs("proxy_pass_header", ctxHSL, take1, inProxy(func(p *ProxyLoc) *Opt[[]string] { return &p.PassHeaders })),
-		bitmask("proxy_ignore_headers", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[[]string] { return &p.IgnoreHeaders }), nil,
-			"X-Accel-Redirect", "X-Accel-Expires", "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset", "Expires",
-			"Cache-Control", "Set-Cookie", "Vary"),
+		proxyModule.flag("proxy_pass_trailers", func(p *ProxyLoc) *Opt[bool] { return &p.PassTrailers }, false),
 		inherited(custom("proxy_redirect", ctxHSL, take12, setProxyRedirect), inProxy(func(p *ProxyLoc) *Opt[[]ProxyRedirect] { return &p.Redirect }), nil),
 		inherited(custom("proxy_cookie_domain", ctxHSL, take12, setCookieDomain), inProxy(func(p *ProxyLoc) *Opt[[]ProxyRewrite] { return &p.CookieDomain }), nil),
 		inherited(custom("proxy_cookie_path", ctxHSL, take12, setCookiePath), inProxy(func(p *ProxyLoc) *Opt[[]ProxyRewrite] { return &p.CookiePath }), nil),
 		inherited(custom("proxy_cookie_flags", ctxHSL, take1234, setCookieFlags), inProxy(func(p *ProxyLoc) *Opt[[]CookieFlags] { return &p.CookieFlags }), nil),
-		pTime("proxy_connect_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.ConnectTimeout }, 60*time.Second),
-		pTime("proxy_send_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.SendTimeout }, 60*time.Second),
-		pTime("proxy_read_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.ReadTimeout }, 60*time.Second),
-		pSize("proxy_send_lowat", func(p *ProxyLoc) *Opt[int64] { return &p.SendLowat }, 0).checkedBy(noSendLowat("proxy_send_lowat")).ignored(noEffect),
-		pBool("proxy_buffering", func(p *ProxyLoc) *Opt[bool] { return &p.Buffering }, true),
-		pBool("proxy_request_buffering", func(p *ProxyLoc) *Opt[bool] { return &p.RequestBuffering }, true),
-		pSize("proxy_buffer_size", func(p *ProxyLoc) *Opt[int64] { return &p.BufferSize }, 4096),
-		bufs("proxy_buffers", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[SizeCount] { return &p.Buffers }), SizeCount{8, 4096}),
-		pSize("proxy_busy_buffers_size", func(p *ProxyLoc) *Opt[int64] { return &p.BusyBuffersSize }, -1),
-		pSize("proxy_max_temp_file_size", func(p *ProxyLoc) *Opt[int64] { return &p.MaxTempFileSize }, 1<<30),
-		pSize("proxy_temp_file_write_size", func(p *ProxyLoc) *Opt[int64] { return &p.TempFileWriteSize }, -1),
-		tempPath("proxy_temp_path", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[string] { return &p.TempPath }), "proxy_temp"),
-		value("proxy_limit_rate", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[Value] { return &p.LimitRate })).checkedBy(checkRateValue),
-		nextUpstream("proxy_next_upstream", inProxy(func(p *ProxyLoc) *Opt[NextUpstream] { return &p.NextUpstream }), proxyNextWords),
-		num("proxy_next_upstream_tries", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.NextUpstreamTries }), 0),
-		pTime("proxy_next_upstream_timeout", func(p *ProxyLoc) *Opt[time.Duration] { return &p.NextUpstreamTimeout }, 0),
-		pBool("proxy_intercept_errors", func(p *ProxyLoc) *Opt[bool] { return &p.InterceptErrors }, false),
-		pBool("proxy_ignore_client_abort", func(p *ProxyLoc) *Opt[bool] { return &p.IgnoreClientAbort }, false),
-		pBool("proxy_force_ranges", func(p *ProxyLoc) *Opt[bool] { return &p.ForceRanges }, false),
-		pBool("proxy_socket_keepalive", func(p *ProxyLoc) *Opt[bool] { return &p.SocketKeepalive }, false),
-		singleRow("proxy_socket_rcvbuf", ctxHSL, take1, checkSize).ignored(noEffect),
-		singleRow("proxy_socket_sndbuf", ctxHSL, take1, checkSize).ignored(noEffect),
-		newRow("proxy_bind", ctxHSL, take12, inProxy(func(p *ProxyLoc) *Opt[*Value] { return &p.Bind }), nil, setBind),
-		newRow("proxy_store", ctxHSL, take1, inProxy(func(p *ProxyLoc) *Opt[*Value] { return &p.Store }), nil, setStore),
-		newRow("proxy_store_access", ctxHSL, take123, inProxy(func(p *ProxyLoc) *Opt[string] { return &p.StoreAccess }), []string{"user:rw"}, setStoreAccess),
 		num("proxy_headers_hash_max_size", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.HeadersHashMaxSize }), 512).ignored("huidu's tables size themselves"),
 		num("proxy_headers_hash_bucket_size", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.HeadersHashBucketSize }), 64).ignored("huidu's tables size themselves"),
 
@@ -100,7 +55,9 @@ func proxyRows() []row {
 		flag("proxy_ssl_verify", ctxHSL, sslBool(func(s *ProxySSL) *Opt[bool] { return &s.Verify }), false),
 		num("proxy_ssl_verify_depth", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[int] { return &p.SSL.VerifyDepth }), 1),
 		keyvals("proxy_ssl_conf_command", ctxHSL, inProxy(func(p *ProxyLoc) *Opt[[][2]string] { return &p.SSL.ConfCommand })),
-	}, proxyCacheRows()...)
+	}
+	rows = append(rows, passRows(proxyModule)...)
+	return append(rows, cacheRows(proxyModule)...)
 }
 
 // setProxyPass follows ngx_http_proxy_pass.
@@ -283,122 +240,18 @@ func setBind(b *build, n *Node, o *Opt[*Value]) error {
 		if n.Args[1] != "transparent" {
 			return b.emerg(`invalid parameter "%s"`, n.Args[1])
 		}
-		own(&b.cur.loc.Proxy).BindTransparent = true
 	}
 	o.V = &v
 	return nil
 }
 
-func setStore(b *build, n *Node, o *Opt[*Value]) error {
-	switch n.Args[0] {
-	case "off":
-		return nil
-	case "":
-		return b.emerg("empty path")
-	}
-	if own(&b.cur.loc.Proxy).Cache.Zone.V != nil {
-		return dirErr(`is incompatible with "proxy_cache"`)
-	}
-	text := n.Args[0]
-	if text == "on" {
-		v := literal("on")
-		o.V = &v
-		return nil
-	}
-	v, err := b.value(text)
-	o.V = &v
-	return err
-}
-
-// setStoreAccess checks users:permissions.
-func setStoreAccess(b *build, n *Node, o *Opt[string]) error {
-	for _, a := range n.Args {
-		who, rights, ok := strings.Cut(a, ":")
-		if !ok || oneOf(who, []string{"user", "group", "all"}) == "" || oneOf(rights, []string{"r", "w", "rw"}) == "" {
-			return b.emerg(`invalid value "%s"`, a)
-		}
-	}
-	o.V = strings.Join(n.Args, " ")
-	return nil
-}
-
-var proxyNextWords = map[string]NextUpstream{
-	"error": NextError, "timeout": NextTimeout, "invalid_header": NextInvalidHeader, "denied": NextDenied,
-	"http_500": Next500, "http_502": Next502, "http_503": Next503, "http_504": Next504, "http_403": Next403,
-	"http_404": Next404, "http_429": Next429, "updating": NextUpdating, "non_idempotent": NextNonIdempotent, "off": NextOff,
-}
-
-// nextUpstream is a *_next_upstream directive.
-func nextUpstream(name string, f field[NextUpstream], words map[string]NextUpstream) row {
-	r := row{name: name, ctx: ctxHSL, args: oneMore, set: func(b *build, n *Node) error {
-		o := f.at(&b.cur)
-		for _, a := range n.Args {
-			bit, ok := words[strings.ToLower(a)]
-			if !ok {
-				return b.emerg(`invalid value "%s"`, a)
-			}
-			if o.V&bit != 0 && o.Set {
-				b.warn(`duplicate value "%s"`, a)
-			}
-			o.V |= bit
-			o.Set, o.Pos = true, n.Pos()
-		}
-		return nil
-	}}
-	r = inherited(r, f, []NextUpstream{NextError | NextTimeout})
-	return r
-}
-
-// finishProxy checks sizes against each other and gives an if or a
-// limit_except its location's proxy_pass.
+// finishProxy checks and completes a level.
 // See: ngx_http_proxy_merge_loc_conf.
 func (b *build) finishProxy(parent, child *level, ownStruct bool) error {
-	if !ownStruct {
-		return nil
-	}
-	b.node = nil
-	c, p := child.loc.Proxy, parent.loc.Proxy
-	big := max(c.BufferSize.V, c.Buffers.V.Size)
-	busy, write := c.BusyBuffersSize.V, c.TempFileWriteSize.V
-	if busy < 0 {
-		busy = 2 * big
-	}
-	if write < 0 {
-		write = 2 * big
-	}
-	var msg string
-	switch {
-	case c.Buffers.V.Num < 2:
-		msg = `there must be at least 2 "proxy_buffers"`
-	case busy < big:
-		msg = `"proxy_busy_buffers_size" must be equal to or greater than the maximum of the value of "proxy_buffer_size" and one of the "proxy_buffers"`
-	case busy > int64(c.Buffers.V.Num-1)*c.Buffers.V.Size:
-		msg = `"proxy_busy_buffers_size" must be less than the size of all "proxy_buffers" minus one buffer`
-	case write < big:
-		msg = `"proxy_temp_file_write_size" must be equal to or greater than the maximum of the value of "proxy_buffer_size" and one of the "proxy_buffers"`
-	case c.MaxTempFileSize.V != 0 && c.MaxTempFileSize.V < big:
-		msg = `"proxy_max_temp_file_size" must be equal to zero to disable temporary files usage or must be equal to or greater than ` +
-			`the maximum of the value of "proxy_buffer_size" and one of the "proxy_buffers"`
-	}
-	if msg != "" {
-		return b.emergAt(b.endOfHTTP, "%s", msg)
-	}
-	if err := b.finishProxyCache(c); err != nil {
+	if err := b.finishUpstreamLoc(proxyModule, HandlerProxyPass, parent, child, ownStruct); err != nil || !ownStruct {
 		return err
 	}
-	if err := b.finishProxySSL(c); err != nil {
-		return err
-	}
-	if l := child.location; l != nil && (l.Kind == LocIf || l.Kind == LocLimitExcept) && c.Pass == nil && p.Pass != nil {
-		c.Pass = p.Pass
-		if l.Kind == LocLimitExcept {
-			if child.loc.Core.Handler == HandlerNone {
-				unshareCore(child)
-				child.loc.Core.Handler = HandlerProxyPass
-			}
-		}
-	}
-	return nil
+	return b.finishProxySSL(child.loc.Proxy)
 }
 
 // unshareCore gives a level a core struct of its own.

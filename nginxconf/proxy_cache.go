@@ -5,48 +5,51 @@ import (
 	"time"
 )
 
-func inCache[T any](f func(*ProxyCache) *Opt[T]) field[T] {
-	return inProxy(func(p *ProxyLoc) *Opt[T] { return f(&p.Cache) })
+func inCache[T any](m upstreamModule, f func(*ProxyCache) *Opt[T]) field[T] {
+	return inModule(m, func(p *ProxyLoc) *Opt[T] { return f(&p.Cache) })
 }
 
-// proxyCacheRows are the directives of the cache.
+// cacheRows are the directives of the cache.
 // See: http://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache
-func proxyCacheRows() []row {
+func cacheRows(m upstreamModule) []row {
 	onOff := func(name string, f func(*ProxyCache) *Opt[bool], def bool) row {
-		return flag(name, ctxHSL, inCache(f), def)
+		return flag(name, ctxHSL, inCache(m, f), def)
 	}
 	predicates := func(name string, f func(*ProxyCache) *Opt[[]Value]) row {
-		return listRow(name, ctxHSL, oneMore, inCache(f), func(b *build, n *Node, o *Opt[[]Value]) error {
+		return listRow(name, ctxHSL, oneMore, inCache(m, f), func(b *build, n *Node, o *Opt[[]Value]) error {
 			vs, err := b.values(n.Args)
 			o.V = append(o.V, vs...)
 			return err
 		})
 	}
-	return []row{
-		custom("proxy_cache_path", CtxHTTP, twoMore, addCachePath),
-		newRow("proxy_cache", ctxHSL, take1, inCache(func(c *ProxyCache) *Opt[*Value] { return &c.Zone }), nil, setCache),
-		valuePtr("proxy_cache_key", ctxHSL, inCache(func(c *ProxyCache) *Opt[*Value] { return &c.Key })),
-		listRow("proxy_cache_valid", ctxHSL, oneMore, inCache(func(c *ProxyCache) *Opt[[]CacheValid] { return &c.Valid }), addCacheValid),
-		bitmask("proxy_cache_methods", ctxHSL, inCache(func(c *ProxyCache) *Opt[[]string] { return &c.Methods }), nil, "GET", "HEAD", "POST"),
-		num("proxy_cache_min_uses", ctxHSL, inCache(func(c *ProxyCache) *Opt[int] { return &c.MinUses }), 1),
-		predicates("proxy_cache_bypass", func(c *ProxyCache) *Opt[[]Value] { return &c.Bypass }),
-		predicates("proxy_no_cache", func(c *ProxyCache) *Opt[[]Value] { return &c.NoCache }),
-		onOff("proxy_cache_lock", func(c *ProxyCache) *Opt[bool] { return &c.Lock }, false),
-		msec("proxy_cache_lock_timeout", ctxHSL, inCache(func(c *ProxyCache) *Opt[time.Duration] { return &c.LockTimeout }), 5*time.Second),
-		msec("proxy_cache_lock_age", ctxHSL, inCache(func(c *ProxyCache) *Opt[time.Duration] { return &c.LockAge }), 5*time.Second),
-		cacheStale("proxy_cache_use_stale", inCache(func(c *ProxyCache) *Opt[NextUpstream] { return &c.UseStale })),
-		onOff("proxy_cache_revalidate", func(c *ProxyCache) *Opt[bool] { return &c.Revalidate }, false),
-		onOff("proxy_cache_convert_head", func(c *ProxyCache) *Opt[bool] { return &c.ConvertHead }, true),
-		onOff("proxy_cache_background_update", func(c *ProxyCache) *Opt[bool] { return &c.BackgroundUpdate }, false),
-		offset("proxy_cache_max_range_offset", ctxHSL, inCache(func(c *ProxyCache) *Opt[int64] { return &c.MaxRangeOffset }), -1),
+	rows := []row{
+		custom(m.name("cache_path"), CtxHTTP, twoMore, m.addCachePath),
+		newRow(m.name("cache"), ctxHSL, take1, inCache(m, func(c *ProxyCache) *Opt[*Value] { return &c.Zone }), nil, m.setCache),
+		valuePtr(m.name("cache_key"), ctxHSL, inCache(m, func(c *ProxyCache) *Opt[*Value] { return &c.Key })),
+		listRow(m.name("cache_valid"), ctxHSL, oneMore, inCache(m, func(c *ProxyCache) *Opt[[]CacheValid] { return &c.Valid }), addCacheValid),
+		bitmask(m.name("cache_methods"), ctxHSL, inCache(m, func(c *ProxyCache) *Opt[[]string] { return &c.Methods }), nil, "GET", "HEAD", "POST"),
+		num(m.name("cache_min_uses"), ctxHSL, inCache(m, func(c *ProxyCache) *Opt[int] { return &c.MinUses }), 1),
+		predicates(m.name("cache_bypass"), func(c *ProxyCache) *Opt[[]Value] { return &c.Bypass }),
+		predicates(m.name("no_cache"), func(c *ProxyCache) *Opt[[]Value] { return &c.NoCache }),
+		onOff(m.name("cache_lock"), func(c *ProxyCache) *Opt[bool] { return &c.Lock }, false),
+		msec(m.name("cache_lock_timeout"), ctxHSL, inCache(m, func(c *ProxyCache) *Opt[time.Duration] { return &c.LockTimeout }), 5*time.Second),
+		msec(m.name("cache_lock_age"), ctxHSL, inCache(m, func(c *ProxyCache) *Opt[time.Duration] { return &c.LockAge }), 5*time.Second),
+		cacheStale(m, m.name("cache_use_stale"), inCache(m, func(c *ProxyCache) *Opt[NextUpstream] { return &c.UseStale })),
+		onOff(m.name("cache_revalidate"), func(c *ProxyCache) *Opt[bool] { return &c.Revalidate }, false),
+		onOff(m.name("cache_background_update"), func(c *ProxyCache) *Opt[bool] { return &c.BackgroundUpdate }, false),
+		offset(m.name("cache_max_range_offset"), ctxHSL, inCache(m, func(c *ProxyCache) *Opt[int64] { return &c.MaxRangeOffset }), -1),
 	}
+	if m.prefix == "proxy" {
+		rows = append(rows, onOff(m.name("cache_convert_head"), func(c *ProxyCache) *Opt[bool] { return &c.ConvertHead }, true))
+	}
+	return rows
 }
 
 // cacheStale is proxy_cache_use_stale: the conditions of next_upstream that
 // it knows, and nothing by default.
-func cacheStale(name string, f field[NextUpstream]) row {
+func cacheStale(m upstreamModule, name string, f field[NextUpstream]) row {
 	words := map[string]NextUpstream{}
-	for w, bit := range proxyNextWords {
+	for w, bit := range m.nextWords {
 		words[w] = bit
 	}
 	delete(words, "non_idempotent")
@@ -56,12 +59,12 @@ func cacheStale(name string, f field[NextUpstream]) row {
 }
 
 // setCache follows ngx_http_proxy_cache.
-func setCache(b *build, n *Node, o *Opt[*Value]) error {
+func (m upstreamModule) setCache(b *build, n *Node, o *Opt[*Value]) error {
 	if n.Args[0] == "off" {
 		return nil
 	}
-	if own(&b.cur.loc.Proxy).Store.V != nil {
-		return dirErr(`is incompatible with "proxy_store"`)
+	if m.of(&b.cur).Store.V != nil {
+		return dirErr(`is incompatible with "` + m.name("store") + `"`)
 	}
 	v, err := b.value(n.Args[0])
 	if err != nil {
@@ -69,14 +72,14 @@ func setCache(b *build, n *Node, o *Opt[*Value]) error {
 	}
 	o.V = &v
 	if name, ok := v.Literal(); ok {
-		return b.sharedZone(name, "proxy_cache", 0)
+		return b.sharedZone(name, m.name("cache"), 0)
 	}
 	return nil
 }
 
-// finishProxyCache finds caches that are used and never made.
+// finishCache finds caches that are used and never made.
 // See: ngx_http_proxy_merge_loc_conf.
-func (b *build) finishProxyCache(c *ProxyLoc) error {
+func (b *build) finishCache(m upstreamModule, c *ProxyLoc) error {
 	if c.Cache.Zone.V == nil {
 		return nil
 	}
@@ -84,7 +87,7 @@ func (b *build) finishProxyCache(c *ProxyLoc) error {
 	if !ok || b.conf.HTTP.CachePath(name) != nil {
 		return nil
 	}
-	return b.emergAt(b.endOfHTTP, `"proxy_cache" zone "%s" is unknown`, name)
+	return b.emergAt(b.endOfHTTP, `"%s" zone "%s" is unknown`, m.name("cache"), name)
 }
 
 // CachePath finds the cache with a zone of that name; nil: there is none.
@@ -123,7 +126,7 @@ func addCacheValid(b *build, n *Node, o *Opt[[]CacheValid]) error {
 }
 
 // addCachePath follows ngx_http_file_cache_set_slot.
-func addCachePath(b *build, n *Node) error {
+func (m upstreamModule) addCachePath(b *build, n *Node) error {
 	p := &CachePath{Pos: n.Pos(), Inactive: 10 * time.Minute, MaxSize: -1, UseTempPath: true,
 		LoaderFiles: 100, LoaderSleep: 50 * time.Millisecond, LoaderThreshold: 200 * time.Millisecond,
 		ManagerFiles: 100, ManagerSleep: 50 * time.Millisecond, ManagerThreshold: 200 * time.Millisecond}
@@ -140,7 +143,7 @@ func addCachePath(b *build, n *Node) error {
 	if p.Zone == "" || p.ZoneSize == 0 {
 		return b.emerg(`"%s" must have "keys_zone" parameter`, n.Name)
 	}
-	if err := b.sharedZone(p.Zone, "proxy_cache", p.ZoneSize); err != nil {
+	if err := b.sharedZone(p.Zone, m.name("cache"), p.ZoneSize); err != nil {
 		return err
 	}
 	if b.conf.HTTP.CachePath(p.Zone) != nil {

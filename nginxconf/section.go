@@ -12,6 +12,7 @@ const (
 	secIndex
 	secSSL
 	secProxy
+	secFastCGI
 	secMisc
 	secAccess
 	secLimit
@@ -136,6 +137,8 @@ func shareOrOwn(sec section, parent, child *level) bool {
 		return share(parent.loc.Index, &child.loc.Index)
 	case secProxy:
 		return share(parent.loc.Proxy, &child.loc.Proxy)
+	case secFastCGI:
+		return share(parent.loc.FastCGI, &child.loc.FastCGI)
 	case secMisc:
 		return share(parent.loc.Misc, &child.loc.Misc)
 	case secAccess:
@@ -168,5 +171,5 @@ func share[S any](parent *S, child **S) bool {
 func newLocConf() *LocConf {
 	return &LocConf{Core: &CoreLoc{}, Proxy: &ProxyLoc{}, Headers: &HeadersLoc{}, Log: &LogLoc{}, Index: &IndexLoc{},
 		Access: &AccessLoc{}, Limit: &LimitLoc{}, Filter: &FilterLoc{}, Lua: &LuaLoc{}, Echo: &EchoLoc{},
-		More: &MoreHeadersLoc{}, Misc: &MiscLoc{}}
+		More: &MoreHeadersLoc{}, Misc: &MiscLoc{}, FastCGI: &ProxyLoc{}}
 }

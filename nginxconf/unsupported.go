@@ -26,60 +26,6 @@ memc_upstream_fail_timeout hsl 1
 memc_upstream_max_fails hsl 1`)...)},
 		{"ngx_mail", specRows(Unsupported, "the mail module is not supported", `
 mail m 0 block`)},
-		{"ngx_http_fastcgi_module", append(specRows(Unsupported, "FastCGI comes with a later release", `
-fastcgi_pass li 1`),
-			likeProxy("fastcgi_", specRows(Ignored, "there is no fastcgi_pass", `
-fastcgi_bind hsl 1,2
-fastcgi_buffer_size hsl 1
-fastcgi_buffering hsl flag
-fastcgi_buffers hsl 2
-fastcgi_busy_buffers_size hsl 1
-fastcgi_cache hsl 1
-fastcgi_cache_background_update hsl flag
-fastcgi_cache_bypass hsl 1+
-fastcgi_cache_key hsl 1
-fastcgi_cache_lock hsl flag
-fastcgi_cache_lock_age hsl 1
-fastcgi_cache_lock_timeout hsl 1
-fastcgi_cache_max_range_offset hsl 1
-fastcgi_cache_methods hsl 1+
-fastcgi_cache_min_uses hsl 1
-fastcgi_cache_path h 2+
-fastcgi_cache_revalidate hsl flag
-fastcgi_cache_use_stale hsl 1+
-fastcgi_cache_valid hsl 1+
-fastcgi_catch_stderr hsl 1
-fastcgi_connect_timeout hsl 1
-fastcgi_force_ranges hsl flag
-fastcgi_hide_header hsl 1
-fastcgi_ignore_client_abort hsl flag
-fastcgi_ignore_headers hsl 1+
-fastcgi_index hsl 1
-fastcgi_intercept_errors hsl flag
-fastcgi_keep_conn hsl flag
-fastcgi_limit_rate hsl 1
-fastcgi_max_temp_file_size hsl 1
-fastcgi_next_upstream hsl 1+
-fastcgi_next_upstream_timeout hsl 1
-fastcgi_next_upstream_tries hsl 1
-fastcgi_no_cache hsl 1+
-fastcgi_param hsl 2,3
-fastcgi_pass_header hsl 1
-fastcgi_pass_request_body hsl flag
-fastcgi_pass_request_headers hsl flag
-fastcgi_read_timeout hsl 1
-fastcgi_request_buffering hsl flag
-fastcgi_send_lowat hsl 1
-fastcgi_send_timeout hsl 1
-fastcgi_socket_keepalive hsl flag
-fastcgi_socket_rcvbuf hsl 1
-fastcgi_socket_sndbuf hsl 1
-fastcgi_split_path_info hsl 1
-fastcgi_store hsl 1
-fastcgi_store_access hsl 1,2,3
-fastcgi_temp_file_write_size hsl 1
-fastcgi_temp_path hsl 1,2,3,4`), map[string]func(b *build, n *Node) error{
-				"send_lowat": noSendLowat("fastcgi_send_lowat"), "param": checkParam, "index": once(nil), "catch_stderr": func(*build, *Node) error { return nil }})...)},
 		{"ngx_http_uwsgi_module", append(specRows(Unsupported, "uwsgi comes with a later release", `
 uwsgi_pass li 1`),
 			likeProxy("uwsgi_", specRows(Ignored, "there is no uwsgi_pass", `

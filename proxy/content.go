@@ -21,6 +21,8 @@ func compileContent(c *compiler, loc *location, l *nginxconf.Location) error {
 		loc.handler = emptyGIF
 	case nginxconf.HandlerStubStatus:
 		loc.handler = stubStatus
+	case nginxconf.HandlerFastCGI:
+		return compileFastCGI(c, loc, l)
 	case nginxconf.HandlerMemcached:
 		return compileMemcached(c, loc, l)
 	case nginxconf.HandlerEcho:

@@ -91,6 +91,9 @@ func (st *upstreamState) takeFirst(r *Request) {
 // See: ngx_http_proxy_copy_filter, ngx_http_proxy_chunked_filter.
 func (st *upstreamState) decode(r *Request, p []byte) (payload []byte, complete bool, err error) {
 	const doing = "reading upstream"
+	if st.conf.fastcgi != nil {
+		return st.decodeFastCGI(r, p)
+	}
 	keep := !st.parser.Head.ConnectionClose()
 	switch st.framing.Kind {
 	case http1.FramingNone:
@@ -140,7 +143,7 @@ func (st *upstreamState) readPiece(r *Request, buf []byte) (payload []byte, comp
 		return st.decode(r, buf[:n])
 	}
 	switch {
-	case err == io.EOF && st.framing.Kind == http1.FramingClose:
+	case err == io.EOF && (st.framing.Kind == http1.FramingClose || st.conf.fastcgi != nil && st.left <= 0):
 		return nil, true, nil
 	case st.gone.Load():
 		st.clientGone(r, doing)

@@ -74,8 +74,8 @@ func (st *upstreamState) askCache(r *Request) (c rc, answered bool) {
 	k.asGet = r.methodID == http1.MethodHead && k.conf.convertHead
 	e := cache.NewEntry(zone, st.cacheKey(r), st.conf.bufferSize, r.eachField)
 	if need := e.HeaderStart() + 256; need > st.conf.bufferSize {
-		r.logf(logError, "proxy_buffer_size %d is not enough for cache key, it should be increased to at least %d",
-			st.conf.bufferSize, (need+1023)/1024*1024)
+		r.logf(logError, "%s_buffer_size %d is not enough for cache key, it should be increased to at least %d",
+			pick(st.conf.fastcgi != nil, "fastcgi", "proxy"), st.conf.bufferSize, (need+1023)/1024*1024)
 		return ok, false
 	}
 	k.entry, k.cacheable = e, true
@@ -158,7 +158,7 @@ func (st *upstreamState) sendCached(r *Request) (c rc, good bool) {
 	st.parser.Reset()
 	if head := e.Head(); len(head) == 0 {
 		st.parser.Head.HTTP09 = true
-	} else if _, complete, err := st.parser.Parse(head); err != nil || !complete {
+	} else if complete, err := st.parseCached(r, head); err != nil || !complete {
 		r.logf(logCrit, "cache file \"%s\" contains invalid header", e.File().Name())
 		return ok, false
 	}
@@ -175,6 +175,15 @@ func (st *upstreamState) sendCached(r *Request) (c rc, good bool) {
 		return r.output(nil, last), true
 	}
 	return r.outputFile(e.File(), from, e.Length-from, last), true
+}
+
+// parseCached reads the header in a cache file.
+func (st *upstreamState) parseCached(r *Request, head []byte) (complete bool, err error) {
+	if st.conf.fastcgi != nil {
+		return st.parseFastCGICached(r, head)
+	}
+	_, complete, err = st.parser.Parse(head)
+	return complete, err
 }
 
 // sendStale answers with the stale response because the upstream did not.
@@ -303,7 +312,7 @@ func (st *upstreamState) updateBehind(r *Request) bool {
 	main := r.main
 	go func() {
 		defer main.behind.Done()
-		c := proxyPass(sr)
+		c := sr.loc.handler(sr)
 		if c != restart {
 			c = sr.finish(c)
 		}
@@ -365,6 +374,9 @@ func (cc *cacheConf) rangeIsNear(r *Request) bool {
 func (st *upstreamState) cacheKey(r *Request) string {
 	if key := st.conf.cache.key; key != nil {
 		return strings.Clone(key.eval(r))
+	}
+	if st.conf.fastcgi != nil {
+		return ""
 	}
 	b := make([]byte, 0, 128)
 	b = append(b, st.vars.schema...)

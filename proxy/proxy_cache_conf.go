@@ -49,7 +49,7 @@ var cacheDefaultHeaders = append(proxyDefaultHeaders[:len(proxyDefaultHeaders):l
 // compileCache compiles proxy_cache of a location.
 //
 // See: https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_cache
-func (p *proxyConf) compileCache(c *compiler, pc *nginxconf.ProxyLoc) error {
+func (p *proxyConf) compileCache(c *compiler, pc *nginxconf.ProxyLoc, tempDir string) error {
 	pcc := &pc.Cache
 	if pcc.Zone.V == nil {
 		return nil
@@ -60,7 +60,7 @@ func (p *proxyConf) compileCache(c *compiler, pc *nginxconf.ProxyLoc) error {
 		backgroundUpdate: pcc.BackgroundUpdate.V, maxRangeOffset: pcc.MaxRangeOffset.V, tempDir: pc.TempPath.V,
 	}
 	if cc.tempDir == "" {
-		cc.tempDir = c.rt.fullPath("proxy_temp")
+		cc.tempDir = c.rt.fullPath(tempDir)
 	}
 	switch {
 	case cc.useStale&nginxconf.NextOff != 0:

@@ -229,8 +229,11 @@ func (st *upstreamState) startFill(r *Request) bool {
 		}
 	}
 	head := st.rawHead
-	if h.HTTP09 {
+	switch {
+	case h.HTTP09:
 		head = nil
+	case st.conf.fastcgi != nil:
+		head = fastcgiRecord(head)
 	}
 	if err := e.Begin(head, k.conf.tempDir); err != nil {
 		r.logf(logCrit, "%v while reading upstream", err)

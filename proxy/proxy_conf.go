@@ -23,8 +23,9 @@ type proxyConf struct {
 	method    *value
 	setBody   *value
 	headers   []sentHeader
-	exclude   headerSet  // names of the client's headers that are not passed
-	cache     *cacheConf // proxy_cache; nil: off
+	exclude   headerSet    // names of the client's headers that are not passed
+	fastcgi   *fastcgiConf // of fastcgi_pass
+	cache     *cacheConf   // proxy_cache; nil: off
 	http11    bool
 	passBody  bool
 	passHead  bool
@@ -165,23 +166,11 @@ func compileProxy(c *compiler, loc *location, l *nginxconf.Location) error {
 	if l.Loc.Core.Handler != nginxconf.HandlerProxyPass || pc.Pass == nil {
 		return nil
 	}
-	p := &proxyConf{
-		pass: pc.Pass, location: loc.name,
-		http11:   pc.HTTPVersion.V != "1.0",
-		passBody: pc.PassRequestBody.V, passHead: pc.PassRequestHeaders.V,
-		buffering: pc.Buffering.V, reqBuf: pc.RequestBuffering.V,
-		bufferSize: int(pc.BufferSize.V), bufsSize: pc.Buffers.V.Num * int(pc.Buffers.V.Size),
-		maxTemp: pc.MaxTempFileSize.V, tempDir: pc.TempPath.V,
-		intercept: pc.InterceptErrors.V, ignoreAbort: pc.IgnoreClientAbort.V, forceRanges: pc.ForceRanges.V,
-		connectTimeout: pc.ConnectTimeout.V, sendTimeout: pc.SendTimeout.V, readTimeout: pc.ReadTimeout.V,
-		next: pc.NextUpstream.V, nextTries: pc.NextUpstreamTries.V, nextTimeout: pc.NextUpstreamTimeout.V,
-		socketKeepalive: pc.SocketKeepalive.V, transparent: pc.BindTransparent,
-		storeAccess: pc.StoreAccess.V,
-	}
-	if err := p.compileCache(c, pc); err != nil {
+	p := &proxyConf{http11: pc.HTTPVersion.V != "1.0"}
+	p.compileCommon(pc, loc)
+	if err := p.compileCache(c, pc, "proxy_temp"); err != nil {
 		return err
 	}
-	p.bodyRead = min(max(p.bufsSize, p.bufferSize), 64<<10)
 	if err := p.compileURL(c, pc.Pass); err != nil {
 		return err
 	}
@@ -192,7 +181,41 @@ func compileProxy(c *compiler, loc *location, l *nginxconf.Location) error {
 			return err
 		}
 	}
-	for _, h := range proxyHideHeaders {
+	p.compileHidden(pc, proxyHideHeaders)
+	loc.autoRedirect = slashRedirect(loc, l)
+	if f := c.rt.fallback; f != nil && pc == f.loc.Loc.Proxy {
+		p.fallback = f
+	}
+	loc.proxy = p
+	loc.handler = proxyPass
+	return nil
+}
+
+// slashRedirect tells whether a request for the location's name without its
+// final slash is redirected.
+func slashRedirect(loc *location, l *nginxconf.Location) bool {
+	return strings.HasSuffix(loc.name, "/") && (l.Kind == nginxconf.LocPrefix || l.Kind == nginxconf.LocExact || l.Kind == nginxconf.LocNoRegex)
+}
+
+// compileCommon takes over what all modules that pass requests on have.
+func (p *proxyConf) compileCommon(pc *nginxconf.ProxyLoc, loc *location) {
+	p.pass, p.location = pc.Pass, loc.name
+	p.passBody, p.passHead = pc.PassRequestBody.V, pc.PassRequestHeaders.V
+	p.buffering, p.reqBuf = pc.Buffering.V, pc.RequestBuffering.V
+	p.bufferSize, p.bufsSize = int(pc.BufferSize.V), pc.Buffers.V.Num*int(pc.Buffers.V.Size)
+	p.maxTemp, p.tempDir = pc.MaxTempFileSize.V, pc.TempPath.V
+	p.intercept, p.ignoreAbort, p.forceRanges = pc.InterceptErrors.V, pc.IgnoreClientAbort.V, pc.ForceRanges.V
+	p.connectTimeout, p.sendTimeout, p.readTimeout = pc.ConnectTimeout.V, pc.SendTimeout.V, pc.ReadTimeout.V
+	p.next, p.nextTries, p.nextTimeout = pc.NextUpstream.V, pc.NextUpstreamTries.V, pc.NextUpstreamTimeout.V
+	p.socketKeepalive, p.transparent = pc.SocketKeepalive.V, pc.BindTransparent
+	p.storeAccess = pc.StoreAccess.V
+	p.bodyRead = min(max(p.bufsSize, p.bufferSize), 64<<10)
+}
+
+// compileHidden finds out which response headers are not passed on, and which
+// are not obeyed.
+func (p *proxyConf) compileHidden(pc *nginxconf.ProxyLoc, hidden []string) {
+	for _, h := range hidden {
 		p.hide.add(h)
 	}
 	for _, h := range pc.HideHeaders.V {
@@ -206,13 +229,6 @@ func compileProxy(c *compiler, loc *location, l *nginxconf.Location) error {
 			p.ignore[id] = true
 		}
 	}
-	loc.autoRedirect = strings.HasSuffix(loc.name, "/") && (l.Kind == nginxconf.LocPrefix || l.Kind == nginxconf.LocExact || l.Kind == nginxconf.LocNoRegex)
-	if f := c.rt.fallback; f != nil && pc == f.loc.Loc.Proxy {
-		p.fallback = f
-	}
-	loc.proxy = p
-	loc.handler = proxyPass
-	return nil
 }
 
 func (p *proxyConf) compileURL(c *compiler, pass *nginxconf.ProxyPass) error {

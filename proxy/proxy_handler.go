@@ -204,6 +204,9 @@ func (st *upstreamState) exchange(r *Request, pool *upstream.Pool) (ft, rc) {
 	if st.memcached != nil {
 		return st.memcachedHead(r)
 	}
+	if st.conf.fastcgi != nil {
+		return st.readFastCGIHead(r)
+	}
 	return st.readHead(r)
 }
 

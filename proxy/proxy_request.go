@@ -260,9 +260,16 @@ func (st *upstreamState) startSender(r *Request) {
 		// The client's connection is being read: a hang-up shows there.
 		st.unwatch()
 	}
+	fcgi := st.conf.fastcgi != nil
 	c, head, body, from, size, chunked := st.conn, st.head, st.body, st.bodyFrom, st.bodySize, st.chunked
 	go func() {
 		defer close(s.done)
+		if fcgi {
+			if _, s.err = c.Write(head); s.err == nil {
+				s.sendFastCGIBody(r, c, from, body, r.body.temp, size)
+			}
+			from = bodyNone
+		}
 		switch from {
 		case bodyMemory:
 			_, s.err = c.Writev(head, body)
@@ -275,7 +282,7 @@ func (st *upstreamState) startSender(r *Request) {
 		}
 		s.whole = s.err == nil && s.status == ok
 		switch {
-		case s.whole && from == bodyClient:
+		case s.whole && s.client != nil:
 			st.watch(r)
 		case s.status != ok, errors.Is(s.err, netconn.ErrTimeout):
 			// Nothing will come on the connection; wake who waits for it. A
@@ -298,11 +305,7 @@ func (s *bodySender) stream(r *Request, c *netconn.Conn, head []byte, chunked bo
 	for ; ; first = false {
 		part, err := r.readPart()
 		if err != nil && err != io.EOF {
-			s.status = 400
-			var be *bodyError
-			if errors.As(err, &be) {
-				s.status = be.status
-			}
+			s.status = bodyStatus(err)
 			return
 		}
 		end := err == io.EOF
@@ -325,6 +328,15 @@ func (s *bodySender) stream(r *Request, c *netconn.Conn, head []byte, chunked bo
 			return
 		}
 	}
+}
+
+// bodyStatus is what is answered when a client's body cannot be read.
+func bodyStatus(err error) rc {
+	var be *bodyError
+	if errors.As(err, &be) {
+		return be.status
+	}
+	return 400
 }
 
 // stopSender ends the sender, if one is at work, and tells whether the whole

@@ -92,7 +92,7 @@ func (st *upstreamState) readHead(r *Request) (ft, rc) {
 func (st *upstreamState) frame(r *Request) {
 	h := &st.parser.Head
 	st.framing = h.Framing(st.headReq)
-	st.chunks = http1.Chunked{}
+	st.chunks = http1.Chunked{BareLF: true}
 	st.keepalive, st.left = false, -1
 	switch st.framing.Kind {
 	case http1.FramingNone:

@@ -85,6 +85,7 @@ type upstreamState struct {
 	memcached    *memcachedConf // memcached_pass is at work
 	memcachedKey string
 	storeFile    *proxyStore
+	fcgi         fastcgiState
 	caching      caching
 
 	// Watching the client.
@@ -138,7 +139,7 @@ func (st *upstreamState) reset() {
 	st.assumed = false
 	st.keepalive, st.upgrade, st.buffering, st.gotAny, st.headerDone = false, false, false, false, false
 	st.headBytes, st.left, st.framing, st.cookieAt = 0, 0, http1.Framing{}, -1
-	st.first = firstPiece{}
+	st.first, st.fcgi = firstPiece{}, fastcgiState{}
 	st.chunks, st.storeFile, st.caching = http1.Chunked{}, nil, caching{}
 	st.watching, st.memcached, st.memcachedKey = false, nil, ""
 	st.gone.Store(false)

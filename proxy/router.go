@@ -134,6 +134,7 @@ type location struct {
 	handler         phaseHandler   // the location's own content handler
 	luaContent      bool           // handler is content_by_lua
 	proxy           *proxyConf     // proxy_pass
+	fastcgi         *fastcgiConf   // fastcgi_pass
 	headerFilters   []headerFilter
 	moreInput       func(r *Request) // more_set_input_headers
 	logHandlers     []func(r *Request)

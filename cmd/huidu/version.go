@@ -29,7 +29,6 @@ var (
 		"--with-http_v2_module",
 	}
 	builtOut = []string{
-		"--without-http_fastcgi_module",
 		"--without-http_grpc_module",
 		"--without-http_scgi_module",
 		"--without-http_uwsgi_module",

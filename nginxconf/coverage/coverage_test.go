@@ -17,7 +17,7 @@ http {
             set $x $geoip_city;
             content_by_lua 'ngx.say(1)';
         }
-        location /b { fastcgi_pass 127.0.0.1:9;  proxy_set_header A $rest }
+        location /b { uwsgi_pass   127.0.0.1:9;  proxy_set_header A $rest }
         location /c { if ($x) { set_by_lua_block $y { return 1 } } dav_methods off; }
     }
 }
@@ -41,7 +41,7 @@ func TestRead(t *testing.T) {
 	}
 	want := strings.Split(`1:10 directive accept_mutex ignored -
 6:9 regex ^/a(?<rest>.*)$ supported -
-10:23 directive fastcgi_pass unsupported /b
+10:23 directive uwsgi_pass unsupported /b
 10:50 forgiven proxy_set_header supported /b
 3:5 variable $uri supported -
 6:9 variable $rest supported -

@@ -13,6 +13,10 @@ type Chunked struct {
 	// KeepTrailers stops at the trailer section and leaves its lines to
 	// the caller (see TrailerParser) instead of skipping them.
 	KeepTrailers bool
+	// BareLF takes a line end without CR, as nginx does. It is for upstreams:
+	// between a client and a server behind the gateway it would open the door
+	// to smuggled requests.
+	BareLF bool
 }
 
 type chunkState uint8
@@ -41,7 +45,7 @@ const (
 const maxChunkOverhead = 64 << 10
 
 // Reset prepares for another body.
-func (c *Chunked) Reset() { *c = Chunked{KeepTrailers: c.KeepTrailers} }
+func (c *Chunked) Reset() { *c = Chunked{KeepTrailers: c.KeepTrailers, BareLF: c.BareLF} }
 
 // Done tells whether the end of the body has been decoded.
 func (c *Chunked) Done() bool { return c.state == csEnd }
@@ -82,6 +86,15 @@ func (c *Chunked) Next(buf []byte) (data []byte, n int, done bool, err error) {
 func (c *Chunked) step(ch byte) (done bool, err error) {
 	if c.overhead++; c.overhead > maxChunkOverhead {
 		return false, errChunked
+	}
+	if ch == '\n' && c.BareLF {
+		// The CR that is missing is taken as read.
+		switch c.state {
+		case csSize, csExt, csAfterData, csLastExt, csTrailer, csTrailerLine:
+			if _, err := c.step('\r'); err != nil {
+				return false, err
+			}
+		}
 	}
 	switch c.state {
 	case csStart:
