@@ -49,8 +49,7 @@ func (st *upstreamState) sendResponse(r *Request) rc {
 	}
 	switch {
 	case derr != nil:
-		r.output(body, flush)
-		return failed
+		return failed // what has not been written yet never is
 	case complete:
 		return r.output(body, last)
 	}
@@ -119,7 +118,7 @@ func (st *upstreamState) decode(r *Request, p []byte) (payload []byte, complete 
 	payload, rest, complete, err := st.chunks.Compact(p)
 	if err != nil {
 		r.logf(logError, "upstream sent invalid chunked response while %s", doing)
-		st.keepalive = false
+		st.keepalive, st.broken = false, true
 		return payload, false, err
 	}
 	if complete {
@@ -227,6 +226,9 @@ func (st *upstreamState) transfer(r *Request, first []byte) rc {
 func (st *upstreamState) bodyFailed(r *Request, payload []byte) rc {
 	if st.gone.Load() {
 		return statusClientClosed
+	}
+	if st.broken {
+		return failed
 	}
 	r.keepalive = false
 	if c := r.output(payload, flush); c != ok {

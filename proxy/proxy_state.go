@@ -76,6 +76,7 @@ type upstreamState struct {
 	chunks       http1.Chunked
 	left         int64
 	keepalive    bool
+	broken       bool // the response's framing is lost
 	upgrade      bool
 	buffering    bool
 	gotAny       bool
@@ -137,6 +138,7 @@ func (st *upstreamState) reset() {
 	st.bodyFrom, st.bodySize, st.length = bodyNone, 0, -1
 	st.cached, st.chunked, st.headReq, st.noBuffer, st.sentAny, st.sentBody, st.dialErr = false, false, false, false, false, false, false
 	st.assumed = false
+	st.broken = false
 	st.keepalive, st.upgrade, st.buffering, st.gotAny, st.headerDone = false, false, false, false, false
 	st.headBytes, st.left, st.framing, st.cookieAt = 0, 0, http1.Framing{}, -1
 	st.first, st.fcgi = firstPiece{}, fastcgiState{}

@@ -227,7 +227,10 @@ func (l *wireLane) exchange(in [][]byte, reply []byte, open bool) (out []byte, s
 	defer nc.Close()
 	nc.SetDeadline(time.Now().Add(15 * time.Second))
 	go func() {
-		for _, p := range in {
+		for i, p := range in {
+			if i > 0 {
+				time.Sleep(time.Millisecond) // so that they arrive apart
+			}
 			nc.Write(p) // a gateway that has seen enough may have closed
 		}
 		nc.(*net.TCPConn).CloseWrite()
