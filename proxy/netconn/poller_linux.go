@@ -206,6 +206,8 @@ type poller struct {
 	file *os.File // keeps the runtime's watch on fd
 	gens atomic.Int32
 
+	files chan struct{} // holds one for each sendfile under way
+
 	chunks [1024]atomic.Pointer[pollChunk] // by fd
 	tick   atomic.Int64                    // grows every scanInterval while deadlines exist
 	next   atomic.Int64                    // no deadline is earlier
@@ -228,7 +230,7 @@ func pollerFor(fd int) (*poller, error) {
 	pollers.once.Do(func() {
 		n := (runtime.GOMAXPROCS(0) + 3) / 4
 		for range n {
-			p, err := newPoller()
+			p, err := newPoller((runtime.GOMAXPROCS(0) + n - 1) / n)
 			if err != nil {
 				pollers.err = err
 				return
@@ -242,7 +244,7 @@ func pollerFor(fd int) (*poller, error) {
 	return pollers.all[fd%len(pollers.all)], nil
 }
 
-func newPoller() (*poller, error) {
+func newPoller(processors int) (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -252,7 +254,7 @@ func newPoller() (*poller, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll")}
+	p := &poller{fd: fd, file: os.NewFile(uintptr(fd), "epoll"), files: make(chan struct{}, processors)}
 	p.next.Store(math.MaxInt64)
 	raw, err := p.file.SyscallConn()
 	if err != nil {

@@ -207,7 +207,13 @@ func (s *sock) sendfileFD(fd int, off, n int64, timeout time.Duration) (done int
 	const maxChunk = 2 << 20 // nginx's sendfile_max_chunk
 	for done < n {
 		s.w.state.Store(dirIdle)
+		// A file may have to come from a disk, so the runtime must know of
+		// the call, and gives what else there is to do to another thread.
+		// Many calls at once would make as many threads, beside which
+		// clients on the same machine get no processor.
+		s.poller.files <- struct{}{}
 		m, err := unix.Sendfile(s.fd, fd, &off, int(min(n-done, maxChunk)))
+		<-s.poller.files
 		switch err {
 		case nil:
 			if m == 0 {
