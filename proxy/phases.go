@@ -65,7 +65,7 @@ func (r *Request) phases() rc {
 		}
 		c := r.rewritePhase()
 		if c == relocate { // post-rewrite
-			if r.uriChanges--; r.uriChanges < 0 {
+			if r.uriChanges--; r.uriChanges <= 0 {
 				r.logf(logError, "rewrite or internal redirection cycle while processing %q", r.uri)
 				return 500
 			}
@@ -255,7 +255,7 @@ func (r *Request) setLocation(loc *location) {
 //
 // See: ngx_http_internal_redirect.
 func (r *Request) internalRedirect(uri, args string) rc {
-	if r.uriChanges--; r.uriChanges < 0 {
+	if r.uriChanges--; r.uriChanges <= 0 {
 		r.logf(logError, "rewrite or internal redirection cycle while internally redirecting to %q", uri)
 		return 500
 	}
@@ -277,7 +277,7 @@ func (r *Request) internalRedirect(uri, args string) rc {
 //
 // See: ngx_http_named_location.
 func (r *Request) namedLocation(name string) rc {
-	if r.uriChanges--; r.uriChanges < 0 {
+	if r.uriChanges--; r.uriChanges <= 0 {
 		r.logf(logError, "rewrite or internal redirection cycle while redirect to named location %q", name)
 		return 500
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -146,8 +147,16 @@ func relate(nginx, huidu []string) wireRelation {
 	}
 	n, nseen := splitVerdict(nginx)
 	h, hseen := splitVerdict(huidu)
-	if i := len(n); i < len(h) && slices.Equal(n, h[:i]) && strings.HasPrefix(h[i], "= 502") {
-		return wireStricter // nginx gave the client up over the upstream's fault
+	for i, l := range h {
+		if i < len(n) && n[i] == l {
+			continue
+		}
+		if strings.HasPrefix(l, "= 502") || strings.Contains(l, "502 Bad Gateway") {
+			// The upstream's fault, which nginx did not see, or over which
+			// it gave the client up.
+			return wireStricter
+		}
+		break
 	}
 	for _, l := range hseen {
 		i := slices.Index(nseen, l)
@@ -189,7 +198,8 @@ func splitVerdict(v []string) (responses, seen []string) {
 	for _, l := range v {
 		switch {
 		case strings.HasPrefix(l, "^"):
-			seen = append(seen, l)
+			// $http_upgrade of several lines is a list since nginx 1.23.
+			seen = append(seen, wireUpgrade.ReplaceAllString(l, "Upgrade"))
 		case l == "= nothing", strings.HasPrefix(l, "= 1") && !strings.HasPrefix(l, "= 101"):
 		default:
 			responses = append(responses, l)
@@ -197,6 +207,8 @@ func splitVerdict(v []string) (responses, seen []string) {
 	}
 	return responses, seen
 }
+
+var wireUpgrade = regexp.MustCompile(`Upgrade: [^|"]*`)
 
 // isRefusal tells whether a response refuses a message for its form.
 func isRefusal(l string) bool {

@@ -61,7 +61,7 @@ func runWire(t *testing.T, e engine, cases []*wireCase) map[*wireCase]wireRun {
 			for k := i; k < len(cases); k += len(lanes) {
 				c := cases[k]
 				out, seen, err := c.exchange(l)
-				results[i][c] = wireRun{wireVerdict(out, seen, c.heads()), wireDetail(out, seen, c.heads()), err}
+				results[i][c] = wireRun{countRuns(wireVerdict(out, seen, c.heads())), wireDetail(out, seen, c.heads()), err}
 			}
 		}()
 	}

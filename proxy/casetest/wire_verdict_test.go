@@ -41,7 +41,7 @@ func wireHead(b []byte) (m *wireMessage, rest []byte) {
 
 // takeLength takes n bytes of body.
 func (m *wireMessage) takeLength(b []byte, n int) []byte {
-	if m.cut = n > len(b); m.cut {
+	if m.cut = n > len(b) || n < 0; m.cut {
 		n = len(b)
 	}
 	m.body = b[:n]
@@ -163,7 +163,6 @@ func wireVerdict(out []byte, seen [][]byte, heads bool) (lines []string) {
 	if len(lines) == 0 {
 		lines = append(lines, "= nothing")
 	}
-	lines = countRuns(lines)
 	for _, raw := range seen {
 		lines = append(lines, wireSeen(raw)...)
 	}
