@@ -260,7 +260,7 @@ func (r *Request) storeBody(part []byte) rc {
 	}
 	if b.temp == nil {
 		if b.memory == nil && b.declared > 0 {
-			b.memory = make([]byte, 0, b.declared)
+			b.memory = make([]byte, 0, min(b.declared, r.loc.bodyBufferSize))
 		}
 		b.memory = append(b.memory, part...)
 		return ok

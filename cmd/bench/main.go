@@ -8,6 +8,7 @@
 //	go run ./cmd/bench -scenario hup         # reload ten times a second under load
 //	go run ./cmd/bench -scenario idle        # memory per idle connection
 //	go run ./cmd/bench -scenario locations   # 10,000 locations
+//	go run ./cmd/bench -scenario slow        # memory under slow, silent and hostile peers
 //	go run ./cmd/bench -scenario file1k,file1m,gzip,tls,handshake,h2,proxy64k
 //	go run ./cmd/bench -scenario lua-headers,lua-json,lua-regex,lua-shdict,lua-routing
 //	go run ./cmd/bench -scenario shdict        # a million keys, eight workers

@@ -13,7 +13,8 @@ import (
 
 // scenarioSets are the scenarios by name, a set a file; each prints its report
 // and returns how many bars were missed.
-var scenarioSets = []map[string]func(*bench) (int, error){gatewayScenarios, httpScenarios, luaScenarios, dictScenarios, soakScenarios}
+var scenarioSets = []map[string]func(*bench) (int, error){gatewayScenarios, httpScenarios, luaScenarios, dictScenarios, soakScenarios,
+	slowScenarios}
 
 // gatewayScenarios are what the gateway was made for.
 var gatewayScenarios = map[string]func(*bench) (int, error){

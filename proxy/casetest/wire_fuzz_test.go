@@ -198,7 +198,9 @@ func splitVerdict(v []string) (responses, seen []string) {
 	for _, l := range v {
 		switch {
 		case strings.HasPrefix(l, "^"):
-			// $http_upgrade of several lines is a list since nginx 1.23.
+			// $http_upgrade of several lines is a list since nginx 1.23; a
+			// streamed body goes out with a length when it is there already.
+			l = strings.Replace(l, " | Transfer-Encoding: chunked", "", 1)
 			seen = append(seen, wireUpgrade.ReplaceAllString(l, "Upgrade"))
 		case l == "= nothing", strings.HasPrefix(l, "= 1") && !strings.HasPrefix(l, "= 101"):
 		default:
