@@ -57,6 +57,14 @@ func (p *parser) unary() ast.Expr {
 	case '-':
 		p.lx.next()
 		x := p.binary(unaryPriority)
+		if n, ok := x.(*ast.NumberExpr); ok && n.Value == "0" {
+			// The compiler takes -0 and 0 for the same constant. Of a string
+			// it makes the negative zero when the code runs.
+			s := &ast.StringExpr{Value: "0"}
+			s.SetLine(line)
+			s.SetLastLine(line)
+			x = s
+		}
 		e := &ast.UnaryMinusOpExpr{Expr: x}
 		p.mark(e, line, "u"+p.describe(x))
 		return e

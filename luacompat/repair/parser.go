@@ -152,7 +152,10 @@ func (p *parser) chunk() []ast.Stmt {
 			break
 		}
 	}
-	return out
+	if p.plain != nil {
+		return out
+	}
+	return p.padLabels(out)
 }
 
 func (p *parser) statement(out []ast.Stmt) ([]ast.Stmt, bool) {
@@ -302,6 +305,7 @@ func (p *parser) repeatStmt(line int) []ast.Stmt {
 
 // loop adds the label that breaks out of inner blocks jump to.
 func (p *parser) loop(s ast.Stmt, label, line int) []ast.Stmt {
+	p.padLoop(s, line)
 	if label == 0 {
 		return []ast.Stmt{s}
 	}

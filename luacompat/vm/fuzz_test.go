@@ -34,7 +34,23 @@ func (g *generator) expr(d int) string {
 		return g.pick("1", "2", "0.5", "'a'", "'7'", "nil", "true", "false", g.variable(), g.variable())
 	}
 	e := func() string { return g.expr(d - 1 - g.r.Intn(2)) }
-	switch g.r.Intn(16) {
+	switch g.r.Intn(24) {
+	case 16:
+		return "S(" + e() + "):" + g.pick("rep(2)", "upper()", "sub(2)", "sub(-2, -1)", "reverse()", "len()", "byte()", "find('a')", "gsub('%w', '<%0>')", "gsub('.', {a = 1})", "match('(%a)(.?)')", "format()")
+	case 17:
+		return "string.format(" + g.pick("'%s-%s'", "'%5s|%-4s'", "'%.3s%q'") + ", S(" + e() + "), S(" + e() + "))"
+	case 18:
+		return "string.format(" + g.pick("'%d:%g'", "'%5.1f %x'", "'%e %i'") + ", N(" + e() + ") % 97, N(" + e() + ") % 89)"
+	case 19:
+		return "#{" + e() + " or 1, " + e() + " or 2}"
+	case 20:
+		return "O" + g.pick("[K]", ".x", "("+e()+")", ":m("+e()+")", " .. S("+e()+")", " == T", " + N("+e()+")")
+	case 21:
+		return "(function(a, ...) if a then return ... end return F(...) end)(" + e() + ", " + e() + ")"
+	case 22:
+		return "(S(" + e() + ") < S(" + e() + "))"
+	case 23:
+		return "P(E, " + e() + ")"
 	case 0, 1:
 		return "(" + e() + " and " + e() + ")"
 	case 2, 3:
@@ -98,7 +114,57 @@ func (g *generator) block(n int) {
 
 func (g *generator) statement() {
 	deep := g.depth > 3
-	switch k := g.r.Intn(20); {
+	switch k := g.r.Intn(28); {
+	case k == 20 && !deep && g.loops < 2:
+		g.loops++
+		g.fresh++
+		i := "v" + strconv.Itoa(g.fresh)
+		g.line("do local n, %s = 0 while n < %s do n = n + 1 %s = n", i, g.pick("2", "3"), i)
+		g.locals = append(g.locals, i)
+		g.block(2)
+		g.line("if %s then break end end end", g.expr(1))
+		g.locals = g.locals[:len(g.locals)-1]
+		g.loops--
+	case k == 21 && !deep && g.loops < 2:
+		g.loops++
+		g.fresh++
+		i := "v" + strconv.Itoa(g.fresh)
+		g.line("do local n = 0 repeat n = n + 1 local %s = %s", i, g.expr(1))
+		g.locals = append(g.locals, i)
+		g.block(1)
+		g.line("C[#C + 1] = function(x) local y = %s %s = x return y end until n > 1 or %s end", i, i, i)
+		g.locals = g.locals[:len(g.locals)-1]
+		g.loops--
+	case k == 22 && !deep:
+		g.fresh++
+		f := "v" + strconv.Itoa(g.fresh)
+		g.line("local function %s(a, b, ...)", f)
+		saved := len(g.locals)
+		g.locals = append(g.locals, "a", "b")
+		g.block(2)
+		g.line(" %s", g.pick("return a, b", "return ...", "return F(b, ...)", "if a then return b end", "b = a return (b)"))
+		g.locals = g.locals[:saved]
+		g.line("end")
+		g.line("out(P(%s, %s))", f, g.exprs())
+		g.line("out(%s(%s))", "(pcall)", f)
+	case k == 23 && !deep && g.loops < 2:
+		g.loops++
+		g.line("for k, v in ipairs({%s}) do", g.exprs())
+		saved := len(g.locals)
+		g.locals = append(g.locals, "k", "v")
+		g.block(1)
+		g.locals = g.locals[:saved]
+		g.line("end")
+		g.loops--
+	case k == 24:
+		g.line("do local t = {%s, 3, 'z'} %s out(#t, t[1], t[#t]) end", g.pick("1, 2", "'b', 'a'", "0.5"), g.pick("table.insert(t, 1)", "table.insert(t, 1, 'q')", "table.remove(t)", "table.remove(t, 1)", "t[#t + 1] = "+g.expr(1), "T[1], t[1] = t[1], T[1]"))
+	case k == 25:
+		g.line("O.%s = %s", g.pick("x", "y", "z"), g.expr(2))
+	case k == 26 && !deep:
+		g.line("do local co = coroutine.wrap(function(...) for i = 1, select('#', ...) do local r = coroutine.yield((select(i, ...))) if r then out(r) end end return 'done' end)")
+		g.line(" out(co(%s)) out(P(co, %s)) out(P(co)) end", g.exprs(), g.expr(1))
+	case k == 27:
+		g.line("local ok, e = xpcall(function() %s return %s end, function(m) return 'h:' .. S(m) end) out(ok, e)", g.pick("", "error("+g.expr(1)+", 0)", "local z = nil + 1", "E("+g.expr(1)+")"), g.exprs())
 	case k < 3:
 		names := []string{g.name()}
 		if g.r.Intn(2) == 0 {
@@ -166,6 +232,9 @@ local function S(v) return type(v) == "string" and #v < 40 and v or type(v) == "
 local function F(...) return select("#", ...), ... end
 local function P(...) local t = {pcall(...)} return t[2] end
 local C, T, K = {}, {x = 1, y = 2, 10, 20}, "x"
+local function E(v) if v then error(v, 0) end return v end
+local O = setmetatable({}, {__index = function(t, k) return k end, __newindex = function(t, k, v) if v ~= nil then rawset(t, k, v) end end, __call = function(t, ...) return ... end, __concat = function(a, b) return "c" end, __add = function(a, b) return 11 end, __eq = function() return true end})
+O.m = function(self, v) return v, self == O end
 G1, G2 = 1, "g"
 `
 
@@ -189,7 +258,7 @@ func TestRandomPrograms(t *testing.T) {
 	if bin == "" {
 		t.Skip("HUIDU_LUAJIT is not set")
 	}
-	n, seed := 200, int64(1)
+	n, seed := 150, int64(1)
 	if s, err := strconv.Atoi(os.Getenv("HUIDU_FUZZ")); err == nil {
 		n = s
 	}
