@@ -12,8 +12,17 @@ type buffer struct {
 
 func (b *buffer) data() []byte { return b.b[b.read:] }
 
-// openBuffer offers string.buffer without serialisation, which scripts of
-// gateways do not use and which needs LuaJIT's own format.
+// size is a length argument.
+func size(L *lua.LState, n int) int {
+	i := Int(L, n)
+	if i < 0 {
+		ArgError(L, n, "number out of range")
+	}
+	return i
+}
+
+// openBuffer offers string.buffer without what needs ffi (reserve, commit, ref)
+// and without dictionaries.
 //
 // See: https://luajit.org/ext_buffer.html
 func openBuffer(L *lua.LState) {
@@ -39,7 +48,7 @@ func openBuffer(L *lua.LState) {
 			s, ok := stringOf(v)
 			if !ok {
 				if s, ok = stringOf(ToString(L, v)); !ok || L.GetMetaField(v, "__tostring") == lua.LNil {
-					TypeError(L, i, "string")
+					TypeError(L, i, "string/number/__tostring")
 				}
 			}
 			b.b = append(b.b, s...)
@@ -54,12 +63,24 @@ func openBuffer(L *lua.LState) {
 		}},
 		{"putf", func(L *lua.LState) int {
 			b := check(L)
-			self := L.Get(1)
-			L.Remove(1)
-			stringFormat(L)
+			format(L, 2)
 			s, _ := stringOf(L.Get(-1))
 			b.b = append(b.b, s...)
-			L.Push(self)
+			L.SetTop(1)
+			return 1
+		}},
+		{"encode", func(L *lua.LState) int {
+			b := check(L)
+			b.b = serialize(L, b.b, Any(L, 2), 0)
+			L.SetTop(1)
+			return 1
+		}},
+		{"decode", func(L *lua.LState) int {
+			b := check(L)
+			d := deserializer{L: L, s: b.data()}
+			v := d.value(0)
+			b.read = len(b.b) - len(d.s)
+			L.Push(v)
 			return 1
 		}},
 		{"set", func(L *lua.LState) int {
@@ -79,7 +100,7 @@ func openBuffer(L *lua.LState) {
 			for i := 2; i <= top; i++ {
 				n := len(b.data())
 				if L.Get(i) != lua.LNil {
-					n = min(n, max(Int(L, i), 0))
+					n = min(n, size(L, i))
 				}
 				L.Push(StringValue(string(b.data()[:n])))
 				b.read += n
@@ -92,7 +113,7 @@ func openBuffer(L *lua.LState) {
 		}},
 		{"skip", func(L *lua.LState) int {
 			b := check(L)
-			b.read += min(len(b.data()), max(Int(L, 2), 0))
+			b.read += min(len(b.data()), size(L, 2))
 			L.SetTop(1)
 			return 1
 		}},
@@ -120,13 +141,28 @@ func openBuffer(L *lua.LState) {
 		return 1
 	}))
 	Preload(L, "string.buffer", func(L *lua.LState) int {
-		L.Push(Table(L, []Func{{"new", func(L *lua.LState) int {
-			ud := L.NewUserData()
-			ud.Value = &buffer{}
-			ud.Metatable = meta
-			L.Push(ud)
-			return 1
-		}}}))
+		L.Push(Table(L, []Func{
+			{"new", func(L *lua.LState) int {
+				ud := L.NewUserData()
+				ud.Value = &buffer{}
+				ud.Metatable = meta
+				L.Push(ud)
+				return 1
+			}},
+			{"encode", func(L *lua.LState) int {
+				L.Push(lua.LString(serialize(L, nil, Any(L, 1), 0)))
+				return 1
+			}},
+			{"decode", func(L *lua.LState) int {
+				d := deserializer{L: L, s: []byte(Str(L, 1))}
+				v := d.value(0)
+				if len(d.s) > 0 {
+					L.RaiseError("left-over data in buffer")
+				}
+				L.Push(v)
+				return 1
+			}},
+		}))
 		return 1
 	})
 }

@@ -19,8 +19,11 @@ type conversion struct {
 // stringFormat is string.format as LuaJIT formats.
 //
 // See: https://www.lua.org/manual/5.1/manual.html#pdf-string.format
-func stringFormat(L *lua.LState) int {
-	f := Str(L, 1)
+func stringFormat(L *lua.LState) int { return format(L, 1) }
+
+// format is string.format with the format as argument at.
+func format(L *lua.LState, at int) int {
+	f := Str(L, at)
 	i := strings.IndexByte(f, '%')
 	if i < 0 {
 		L.Push(StringValue(f))
@@ -28,7 +31,7 @@ func stringFormat(L *lua.LState) int {
 	}
 	var stack [256]byte
 	b := stack[:0]
-	arg := 1
+	arg := at
 	for {
 		b = append(b, f[:i]...)
 		f = f[i+1:]

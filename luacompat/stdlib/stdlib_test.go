@@ -109,3 +109,27 @@ func TestCompactKeepsOrderAndPlace(t *testing.T) {
 		t.Errorf("%d keys", n)
 	}
 }
+
+// FuzzDeserialize: whatever bytes string.buffer decodes, it returns or raises,
+// and what it returns can be encoded again.
+func FuzzDeserialize(f *testing.F) {
+	for _, s := range []string{"\x02", "\x07\x00\x00\x00\x00\x00\x00\xf0?", "#str", "\x0d\x03\x01\x01\x02!k\x00", "\xff\xff\xff\xff\xff", "\x08"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		L := lua.NewState(lua.Options{SkipOpenLibs: true})
+		defer L.Close()
+		err := L.CallByParam(lua.P{Fn: L.NewFunction(func(L *lua.LState) int {
+			d := deserializer{L: L, s: b}
+			v := d.value(0)
+			again := deserializer{L: L, s: serialize(L, nil, v, 0)}
+			if w := again.value(0); v.Type() != w.Type() || len(again.s) > 0 {
+				t.Errorf("%q becomes %v", b, w)
+			}
+			return 0
+		}), Protect: true})
+		if _, ok := err.(*lua.ApiError); err != nil && !ok {
+			t.Error(err)
+		}
+	})
+}

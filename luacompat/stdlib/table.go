@@ -166,6 +166,9 @@ func tableMaxn(L *lua.LState) int {
 
 func tableMove(L *lua.LState) int {
 	a := Tab(L, 1)
+	for L.GetTop() < 4 { // LuaJIT's is written in Lua, where missing arguments are nil
+		L.Push(lua.LNil)
+	}
 	f, e, d := Int(L, 2), Int(L, 3), Int(L, 4)
 	dst := a
 	if L.Get(5) != lua.LNil {

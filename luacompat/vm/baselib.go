@@ -81,16 +81,16 @@ func (v *VM) baseLoad(L *lua.LState) int {
 	case *lua.LFunction:
 		var b strings.Builder
 		for {
-			L.Push(x)
-			L.Call(0, 1)
-			piece := L.Get(-1)
-			L.Pop(1)
-			if piece == lua.LNil {
+			pieces, err := v.PCall(L, x)
+			if err != nil {
+				return loadFailed(L, err.(*Error).Value)
+			}
+			if len(pieces) == 0 || pieces[0] == lua.LNil {
 				break
 			}
-			s, ok := piece.(lua.LString)
+			s, ok := pieces[0].(lua.LString)
 			if !ok {
-				L.RaiseError("reader function must return a string")
+				return loadFailed(L, lua.LString("reader function must return a string"))
 			}
 			if s == "" {
 				break
@@ -100,6 +100,13 @@ func (v *VM) baseLoad(L *lua.LState) int {
 		return v.loadChunk(L, b.String(), stdlib.OptStr(L, 2, "=(load)"), mode, env)
 	}
 	return stdlib.TypeError(L, 1, "function")
+}
+
+// loadFailed is what load returns when its reader fails.
+func loadFailed(L *lua.LState, e lua.LValue) int {
+	L.Push(lua.LNil)
+	L.Push(e)
+	return 2
 }
 
 func (v *VM) readFile(name string) ([]byte, error) {

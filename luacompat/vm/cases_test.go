@@ -86,8 +86,34 @@ func TestLanguageCases(t *testing.T) {
 			})
 		}
 	}
-	if n < 250 {
+	if n < 600 {
 		t.Errorf("only %d cases", n)
+	}
+}
+
+// TestDifferencesAreListed: differences.txt has the reasons that cases give, and
+// no others.
+func TestDifferencesAreListed(t *testing.T) {
+	list, err := os.ReadFile("../../testdata/lua/differences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]bool{}
+	for _, file := range caseFiles(t) {
+		for _, c := range readCases(t, file) {
+			if _, reason, ok := strings.Cut(c.src, "-- differs: "); ok {
+				reason, _, _ = strings.Cut(reason, "\n")
+				given[reason] = true
+				if !strings.Contains(string(list), "\n"+reason+"\n    ") {
+					t.Errorf("%s %s: not listed: %s", file, c.name, reason)
+				}
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^(.+)\n    `).FindAllStringSubmatch(string(list), -1) {
+		if !strings.HasPrefix(m[1], " ") && !given[m[1]] {
+			t.Errorf("no case: %s", m[1])
+		}
 	}
 }
 

@@ -91,6 +91,10 @@ func (v *VM) trampoline(L *lua.LState) int {
 			v.goPanic(L, recover())
 		}
 	}()
+	if _, ok := L.Get(1).(*lua.LFunction); !ok && L.GetMetaField(L.Get(1), "__call") == lua.LNil {
+		done = true
+		v.raise(lua.LString("attempt to call a "+L.Get(1).Type().String()+" value"), "")
+	}
 	L.Call(L.GetTop()-1, lua.MultRet)
 	done = true
 	return L.GetTop()
