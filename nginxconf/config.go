@@ -66,8 +66,8 @@ type Config struct {
 	Main   Main
 	Events Events
 	HTTP   *HTTP // nil when there is no http block
-	// TempPaths are the folders of client_body_temp_path, proxy_temp_path and
-	// their like, each once.
+	// TempPaths are the folders of client_body_temp_path, proxy_temp_path,
+	// proxy_cache_path and their like, each once.
 	TempPaths []string
 	Files     []SourceFile // every file read, in the order -T prints them
 }

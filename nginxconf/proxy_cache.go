@@ -150,6 +150,9 @@ func (m upstreamModule) addCachePath(b *build, n *Node) error {
 		return b.emerg(`duplicate zone "%s"`, p.Zone)
 	}
 	b.conf.HTTP.CachePaths = append(b.conf.HTTP.CachePaths, p)
+	if !contains(b.conf.TempPaths, p.Path) {
+		b.conf.TempPaths = append(b.conf.TempPaths, p.Path)
+	}
 	return nil
 }
 

@@ -170,6 +170,7 @@ func (s *Server) acceptOn(l *listener) {
 				continue
 			}
 			c := &conn{s: s, nc: nc, key: l.key, worker: int(s.nextConn.Add(1)-1) % int(s.workers.Load())}
+			c.under.Store(s.router.Load()) // until its first request has ended
 			s.mu.Lock()
 			s.conns[c] = connBusy
 			s.mu.Unlock()

@@ -200,7 +200,7 @@ func (m *master) reload() {
 		}
 		m.cfg = cfg
 		useProcessors(&cfg.Main)
-		for _, name := range m.srv.LogPaths() {
+		for _, name := range append(m.srv.LogPaths(), cfg.TempPaths...) {
 			m.creds.own(name)
 		}
 		return m.movePID()

@@ -50,7 +50,10 @@ func (e *Entry) temp(dir string) (*os.File, error) {
 				f, err = os.CreateTemp(dir, "0*")
 			}
 		}
-		return f, err
+		if err == nil {
+			return f, nil
+		}
+		// The cache's own directory may do where that one does not.
 	}
 	name := e.zone.path(e.key)
 	for {
