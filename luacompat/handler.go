@@ -95,8 +95,8 @@ func (h *handler) left() (Outcome, error) {
 // faulted logs a script's fault and ends the request as ngx_lua does.
 func (h *handler) faulted(e *vm.Error) (Outcome, error) {
 	err := &ScriptError{h.phase, e.Msg}
-	if !inYield.has(h.phase) && !inSSL.has(h.phase) {
-		h.req.Log(logErr, "failed to run "+phaseContexts[h.phase]+": "+withTrace(e))
+	if !inYield.has(h.phase) && (!inSSL.has(h.phase) || h.phase == PhaseSSLSessionStore) {
+		h.req.Log(logErr, "failed to run "+runName(h.phase)+": "+withTrace(e))
 		return Outcome{Kind: ExitStatus, Status: ngxError}, err
 	}
 	h.req.Log(logErr, "lua entry thread aborted: runtime error: "+withThreads(e))
@@ -104,6 +104,14 @@ func (h *handler) faulted(e *vm.Error) (Outcome, error) {
 		return Outcome{Kind: ExitStatus, Status: ngxError}, err
 	}
 	return Outcome{Kind: ExitStatus, Status: 500}, err
+}
+
+// runName is a phase in the line about its fault, where ngx_lua shortens one.
+func runName(p Phase) string {
+	if p == PhaseSSLSessionStore {
+		return "session_store_by_lua*"
+	}
+	return phaseContexts[p]
 }
 
 // withTrace is an error's message followed by its traceback.

@@ -2,6 +2,7 @@ package luacompat
 
 import (
 	"context"
+	"crypto"
 	"net"
 	"net/netip"
 	"time"
@@ -36,6 +37,9 @@ type Options struct {
 	// Exit is what os.exit calls, where the process is there for one program;
 	// nil: os.exit raises an error.
 	Exit func(code int)
+	// ParseKey reads a private key in PEM, with one of the passphrases where
+	// it is encrypted; nil: none can be read.
+	ParseKey func(pem []byte, passwords []string) (crypto.PrivateKey, error)
 	// ThreadPools are the pools of ngx.run_worker_thread, ThreadVMs bounds
 	// their VMs.
 	ThreadPools map[string]ThreadPool

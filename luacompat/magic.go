@@ -55,6 +55,10 @@ func (w *Worker) magicSet(L *lua.LState) int {
 			L.RaiseError("ctx should be a table while getting a %s", valueType(L.Get(3)))
 		}
 		h.st.ctx = t
+		if hs := h.handshake(); hs != nil && inSSL.has(h.phase) {
+			t.RawSetString("__index", t)
+			hs.ctx = t
+		}
 	case "status":
 		h := w.request(L, inStatus&^in(PhaseBalancer))
 		n, ok := toNumber(L.Get(3))
@@ -87,9 +91,35 @@ func (w *Worker) request(L *lua.LState, phases phaseSet) *handler {
 // See: https://github.com/openresty/lua-nginx-module#ngxctx
 func (h *handler) ctxTable() *lua.LTable {
 	if h.st.ctx == nil {
-		h.st.ctx = h.w.vm.Root().CreateTable(0, 4)
+		return h.ctxFrom(nil)
 	}
 	return h.st.ctx
+}
+
+// ctxFrom is ctxTable, which becomes the given table (nil: a new one) when the
+// request has none. The scripts of a TLS handshake share a table, and the
+// connection's requests see its fields through theirs.
+func (h *handler) ctxFrom(t *lua.LTable) *lua.LTable {
+	if h.st.ctx != nil {
+		return h.st.ctx
+	}
+	hs := h.handshake()
+	ssl := hs != nil && inSSL.has(h.phase)
+	if ssl && hs.ctx != nil {
+		return hs.ctx
+	}
+	if t == nil {
+		t = h.w.vm.Root().CreateTable(0, 4)
+	}
+	switch {
+	case ssl:
+		t.RawSetString("__index", t)
+		hs.ctx = t
+	case hs != nil && hs.ctx != nil:
+		t.Metatable = hs.ctx
+	}
+	h.st.ctx = t
+	return t
 }
 
 // setStatus is ngx.status = n.

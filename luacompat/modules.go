@@ -19,7 +19,7 @@ func (w *Worker) openModules() error {
 		"resty.core.base":        w.openCoreBase,
 		"resty.core.base64":      w.openVersionOnly,
 		"resty.core.coroutine":   w.openVersionOnly,
-		"resty.core.ctx":         w.openVersionOnly,
+		"resty.core.ctx":         w.openCoreCtx,
 		"resty.core.exit":        w.openVersionOnly,
 		"resty.core.hash":        w.openVersionOnly,
 		"resty.core.misc":        w.openVersionOnly,
@@ -46,6 +46,10 @@ func (w *Worker) openModules() error {
 		"ngx.errlog":             w.openErrlog,
 		"ngx.process":            w.openProcess,
 		"ngx.req":                w.openReqModule,
+		"ngx.ssl":                w.openSSL,
+		"ngx.ssl.clienthello":    w.openClientHello,
+		"ngx.ssl.session":        w.openSSLSession,
+		"ngx.ocsp":               w.openOCSP,
 		"ngx.resp":               w.openRespModule,
 	} {
 		w.vm.Preload(name, loader)
@@ -56,12 +60,8 @@ func (w *Worker) openModules() error {
 	stdlib.Loaded(L, "ndk", L.G.Global.RawGetString("ndk"))
 	stdlib.Loaded(L, "resty.core", w.module(L)) // ngx_lua loads it before anything else
 	for name, why := range map[string]string{
-		"ngx.pipe":            "child processes are not available to scripts",
-		"ngx.ocsp":            "OCSP is not available to scripts",
-		"ngx.ssl":             "certificates are chosen by the configuration",
-		"ngx.ssl.session":     "TLS sessions are kept by Go's TLS stack",
-		"ffi":                 "there is no LuaJIT; the resty modules that need its ffi are replaced",
-		"ngx.ssl.clienthello": "certificates are chosen by the configuration",
+		"ngx.pipe": "child processes are not available to scripts",
+		"ffi":      "there is no LuaJIT; the resty modules that need its ffi are replaced",
 	} {
 		stdlib.RefuseModule(L, name, why)
 	}
@@ -84,6 +84,19 @@ func pushTable(L *lua.LState, t *lua.LTable) int {
 
 // openVersionOnly is a module whose functions are part of the ngx table here.
 func (w *Worker) openVersionOnly(L *lua.LState) int { return pushTable(L, w.module(L)) }
+
+// openCoreCtx is resty.core.ctx: get_ctx_table(ctx) gives the request's ctx,
+// made of the given table when there is none.
+func (w *Worker) openCoreCtx(L *lua.LState) int {
+	return pushTable(L, w.module(L, plain{"get_ctx_table", func(w *Worker, L *lua.LState) int {
+		h := w.cur()
+		if h == nil || h.req == nil {
+			L.RaiseError(msgNoRequest)
+		}
+		given, _ := L.Get(1).(*lua.LTable)
+		return pushTable(L, h.ctxFrom(given))
+	}}))
+}
 
 // openCoreBase is resty.core.base as far as other modules use it.
 func (w *Worker) openCoreBase(L *lua.LState) int {

@@ -108,6 +108,6 @@ func socketConf(t *vm.Task) socket.Conf {
 		Connect: c.SocketConnectTimeout, Send: c.SocketSendTimeout, Read: c.SocketReadTimeout,
 		Keepalive: c.SocketKeepaliveTimeout, PoolSize: c.SocketPoolSize, BufferSize: c.SocketBufferSize,
 		LogErrors: c.SocketLogErrors, VerifyDepth: c.SSLVerifyDepth,
-		TrustedCertificate: c.SSLTrustedCertificate, TLS: c.TLS, Resolve: c.Resolve,
+		TrustedCertificate: c.SSLTrustedCertificate, TLS: c.TLS, Revoked: c.SSLRevoked, Resolve: c.Resolve,
 	}
 }

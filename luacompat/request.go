@@ -3,6 +3,7 @@ package luacompat
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/netip"
 	"time"
@@ -257,7 +258,10 @@ type LocationConf struct {
 	UseDefaultType                                             bool
 	SSLVerifyDepth                                             int
 	SSLTrustedCertificate                                      string
-	// TLS holds lua_ssl_protocols, _ciphers and _certificate; nil: defaults.
+	// SSLRevoked looks a chain up in lua_ssl_crl; nil: there is none.
+	SSLRevoked func(chain []*x509.Certificate) string
+	// TLS holds lua_ssl_protocols, _ciphers, _certificate and so on; nil:
+	// defaults.
 	TLS *tls.Config
 	// Resolve looks a host name up as nginx's resolver would (blocks);
 	// nil: `no resolver defined to resolve "host"`.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -32,6 +34,7 @@ func (c *compiler) luaRuntime() error {
 		MaxPendingTimers: m.MaxPendingTimers.V, MaxRunningTimers: m.MaxRunningTimers.V,
 		RegexMatchLimit: m.RegexMatchLimit.V, RegexCacheMaxEntries: m.RegexCacheMaxEntries.V,
 		MapPath: rt.opts.MapPath, MapAddr: rt.opts.MapAddr, Version: Version, NginxConfigure: rt.opts.Configure, Exit: rt.opts.LuaExit,
+		ParseKey: tlsconf.ParseKey,
 		Branches: rt.opts.Explain, DialRedis: rt.opts.DialRedis, Now: rt.opts.Now, Budget: rt.opts.LuaBudget,
 	}
 	if c.traces() {
@@ -205,7 +208,7 @@ func (c *compiler) luaConf(l *nginxconf.LocConf) (*luacompat.LocationConf, error
 	if got := c.luaConfs[key]; got != nil {
 		return got, nil
 	}
-	tlsConf, err := luaTLS(k)
+	tlsConf, err := c.luaTLS(k)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +220,13 @@ func (c *compiler) luaConf(l *nginxconf.LocConf) (*luacompat.LocationConf, error
 		UseDefaultType: k.UseDefaultType.V, TimeLimit: k.HandlerTimeLimit.V, MemoryLimit: k.HandlerMemoryLimit.V, SSLVerifyDepth: k.SSLVerifyDepth.V, SSLTrustedCertificate: k.SSLTrustedCertificate.V,
 		TLS: tlsConf, Resolve: c.resolverFor(l),
 	}
+	if k.SSLCRL.V != "" {
+		crl, err := tlsconf.LoadCRL(k.SSLCRL.V)
+		if err != nil {
+			return nil, errAt(k.SSLCRL.Pos, "%v", err)
+		}
+		conf.SSLRevoked = crl.Check
+	}
 	if c.luaConfs == nil {
 		c.luaConfs = map[luaConfKey]*luacompat.LocationConf{}
 	}
@@ -224,17 +234,22 @@ func (c *compiler) luaConf(l *nginxconf.LocConf) (*luacompat.LocationConf, error
 	return conf, nil
 }
 
-// luaTLS is what the TLS connections of scripts begin with; nil when nothing
-// but the defaults is asked for.
-func luaTLS(k *nginxconf.LuaLoc) (*tls.Config, error) {
-	if k.SSLProtocols.Pos.File == "" && k.SSLCiphers.Pos.File == "" && k.SSLCertificate.V == "" {
-		return nil, nil
-	}
+// luaTLS is what the TLS connections of scripts begin with: without
+// lua_ssl_protocols TLSv1.3 is left out, as in ngx_lua 0.10.23.
+func (c *compiler) luaTLS(k *nginxconf.LuaLoc) (*tls.Config, error) {
 	cfg := &tls.Config{}
 	var err error
 	cfg.MinVersion, cfg.MaxVersion, _ = tlsconf.Protocols(k.SSLProtocols.V)
 	if cfg.CipherSuites, err = tlsconf.Ciphers(k.SSLCiphers.V); err != nil {
 		return nil, err
+	}
+	if err := tlsconf.Commands(cfg, k.SSLConfCommand.V); err != nil {
+		return nil, errAt(k.SSLConfCommand.Pos, "%v", err)
+	}
+	if k.SSLKeyLog.V != "" {
+		if cfg.KeyLogWriter, err = c.keyLog(k.SSLKeyLog.V); err != nil {
+			return nil, errAt(k.SSLKeyLog.Pos, "%v", err)
+		}
 	}
 	if k.SSLCertificate.V == "" {
 		return cfg, nil
@@ -243,8 +258,22 @@ func luaTLS(k *nginxconf.LuaLoc) (*tls.Config, error) {
 	if err != nil {
 		return nil, errAt(k.SSLCertificate.Pos, "%v", err)
 	}
-	cfg.Certificates = []tls.Certificate{*pair}
+	// As OpenSSL, whatever authorities the server names.
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
 	return cfg, nil
+}
+
+// keyLog opens a file for the secrets of TLS sessions, in the format of
+// SSLKEYLOGFILE.
+//
+// See: https://github.com/openresty/lua-nginx-module#lua_ssl_key_log
+func (c *compiler) keyLog(path string) (io.Writer, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open() %q failed (%s)", path, errnoText(err))
+	}
+	c.rt.closers = append(c.rt.closers, func() { f.Close() })
+	return f, nil
 }
 
 // setLuaOp is set_by_lua*.

@@ -54,6 +54,9 @@ func (p *proxyConf) compileTLS(c *compiler, pc *nginxconf.ProxyLoc, _ *nginxconf
 	if t.base.CipherSuites, err = tlsconf.Ciphers(s.Ciphers.V); err != nil {
 		return err
 	}
+	if err = tlsconf.Commands(t.base, s.ConfCommand.V); err != nil {
+		return errAt(s.ConfCommand.Pos, "%v", err)
+	}
 	if s.SessionReuse.V {
 		t.base.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	}
@@ -102,7 +105,7 @@ func (p *proxyConf) compileTLS(c *compiler, pc *nginxconf.ProxyLoc, _ *nginxconf
 		}
 	}
 	t.tag = fmt.Sprint("tls ", s.Protocols.V, s.Ciphers.V, s.ServerName.V, s.Verify.V, s.VerifyDepth.V,
-		s.TrustedCertificate.V, s.CRL.V, textOf(s.Certificate.V), textOf(s.CertificateKey.V))
+		s.TrustedCertificate.V, s.CRL.V, textOf(s.Certificate.V), textOf(s.CertificateKey.V), s.ConfCommand.V)
 	p.ssl = t
 	return nil
 }

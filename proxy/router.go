@@ -258,6 +258,8 @@ type regexName struct {
 	names []namedCapture
 }
 
+// find finds the server of a name; without a request, as for the name of a TLS
+// handshake, captures are not kept.
 func (t *nameTable) find(r *Request, host string) *virtualServer {
 	if s := t.exact[host]; s != nil {
 		return s
@@ -281,8 +283,9 @@ func (t *nameTable) find(r *Request, host string) *virtualServer {
 		}
 	}
 	for i := range t.regex {
-		if r != nil && r.matchNamed(t.regex[i].re, t.regex[i].names, host) {
-			return t.regex[i].srv
+		n := &t.regex[i]
+		if r == nil && n.re.MatchString(host) || r != nil && r.matchNamed(n.re, n.names, host) {
+			return n.srv
 		}
 	}
 	return nil

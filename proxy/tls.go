@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"huidu/luacompat"
 	"huidu/nginxconf"
 	"huidu/proxy/netconn"
 	"huidu/proxy/tlsconf"
@@ -23,6 +24,7 @@ type tlsConf struct {
 	byServer map[*virtualServer]*serverTLS
 	base     *tls.Config
 	sessions *sessionConf
+	scripted bool // some server has scripts of the handshake
 }
 
 // serverTLS is one server block's ssl_* compiled.
@@ -59,6 +61,8 @@ type tlsState struct {
 	hello  *tls.ClientHelloInfo
 
 	sessionID string // $ssl_session_id
+	random    [32]byte
+	lua       *luacompat.Handshake // nil: no script has asked for it
 }
 
 // tlsFor compiles the TLS settings of an address.
@@ -73,6 +77,7 @@ func (c *compiler) tlsFor(a *addrConf) error {
 			return err
 		}
 		a.tls.byServer[s] = st
+		a.tls.scripted = a.tls.scripted || st.scripts.any()
 		protos := []string{"http/1.1", "http/1.0", "http/0.9"}
 		if a.http2 {
 			protos = append([]string{"h2"}, protos...)
@@ -83,7 +88,7 @@ func (c *compiler) tlsFor(a *addrConf) error {
 	k := a.defaultServer.conf.Srv.SSL
 	a.tls.sessions = c.sessions(k)
 	a.tls.base = a.tls.byServer[a.defaultServer].config.Clone()
-	a.tls.base.SessionTicketsDisabled = !k.SessionTickets.V && a.tls.sessions.cache == nil
+	a.tls.base.SessionTicketsDisabled = !k.SessionTickets.V && a.tls.sessions.cache == nil && !a.tls.byServer[a.defaultServer].scripts.sessions()
 	a.tls.base.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
 		return h.Context().Value(connKey{}).(*conn).configFor(h)
 	}
@@ -108,6 +113,9 @@ func (c *compiler) serverTLS(s *virtualServer) (*serverTLS, error) {
 	}
 	if cfg.CurvePreferences, err = tlsconf.Curves(k.ECDHCurve.V); err != nil {
 		return nil, err
+	}
+	if err = tlsconf.Commands(cfg, k.ConfCommand.V); err != nil {
+		return nil, errAt(k.ConfCommand.Pos, "%v", err)
 	}
 	if err = c.certificates(st, k); err != nil {
 		return nil, err
@@ -187,8 +195,8 @@ func (c *compiler) clientCAs(st *serverTLS, cfg *tls.Config, k *nginxconf.SSLSrv
 		return nil
 	}
 	cfg.ClientAuth = tls.RequestClientCert
-	st.roots = x509.NewCertPool()
 	cfg.ClientCAs = x509.NewCertPool()
+	var all []*x509.Certificate
 	for i, file := range []string{k.ClientCertificate.V, k.TrustedCertificate.V} {
 		if file == "" {
 			continue
@@ -197,18 +205,29 @@ func (c *compiler) clientCAs(st *serverTLS, cfg *tls.Config, k *nginxconf.SSLSrv
 		if err != nil {
 			return err
 		}
+		all = append(all, cas...)
 		for _, ca := range cas {
-			if bytes.Equal(ca.RawSubject, ca.RawIssuer) {
-				st.roots.AddCert(ca)
-			} else { // OpenSSL builds chains up to a self-signed root
-				st.inter = append(st.inter, ca)
-			}
 			if i == 0 {
 				cfg.ClientCAs.AddCert(ca)
 			}
 		}
 	}
+	st.roots, st.inter = trust(all)
 	return nil
+}
+
+// trust parts authorities into roots and others: OpenSSL builds chains up to a
+// self-signed root.
+func trust(cas []*x509.Certificate) (roots *x509.CertPool, inter []*x509.Certificate) {
+	roots = x509.NewCertPool()
+	for _, ca := range cas {
+		if bytes.Equal(ca.RawSubject, ca.RawIssuer) {
+			roots.AddCert(ca)
+		} else {
+			inter = append(inter, ca)
+		}
+	}
+	return roots, inter
 }
 
 // ticketKeys loads ssl_session_ticket_key: files of 48 or 80 bytes.
@@ -313,6 +332,12 @@ func (c *conn) handshake() bool {
 		c.tls.plain = true
 		return true
 	}
+	if c.addr.tls.scripted && !c.readHello() {
+		return false
+	}
+	if b := c.nc.Buffered(); len(b) >= helloRandom+len(c.tls.random) {
+		copy(c.tls.random[:], b[helloRandom:])
+	}
 	tc := tls.Server(c.nc.NetConn(), c.addr.tls.base)
 	ctx := context.WithValue(context.Background(), connKey{}, c)
 	if err := tc.HandshakeContext(ctx); err != nil {
@@ -320,6 +345,9 @@ func (c *conn) handshake() bool {
 		return false
 	}
 	c.tls.cs = tc.ConnectionState()
+	if h := c.tls.lua; h != nil {
+		h.State, h.RawHello, h.Session, h.Fetched = &c.tls.cs, nil, nil, nil
+	}
 	c.tls.verify = c.verifyClient()
 	c.nc = netconn.Wrap(tc)
 	return true
@@ -345,10 +373,15 @@ func (c *conn) configFor(h *tls.ClientHelloInfo) (*tls.Config, error) {
 			return nil, errRejected
 		}
 	}
-	if err := c.certScript(); err != nil {
+	cfg := st.config.Clone()
+	if h := c.tls.lua; h != nil && h.MaxVersion != 0 {
+		cfg.MinVersion, cfg.MaxVersion = h.MinVersion, h.MaxVersion
+	} else if h != nil && h.NoProtocol {
+		return nil, errNoProtocol
+	}
+	if err := c.certScript(cfg); err != nil {
 		return nil, err
 	}
-	cfg := st.config.Clone()
 	if cfg.SessionTicketsDisabled = c.addr.tls.base.SessionTicketsDisabled; !cfg.SessionTicketsDisabled {
 		c.keepSessions(cfg)
 	}
@@ -378,17 +411,27 @@ func (c *conn) verifyClient() string {
 	if len(certs) == 0 {
 		return "NONE"
 	}
-	if st.roots == nil {
+	roots, more, depth := st.roots, st.inter, st.depth
+	if h := c.tls.lua; h != nil && h.VerifyClient {
+		depth = h.Depth
+		if h.Authorities != nil {
+			roots, more = trust(h.Authorities)
+		}
+		if roots == nil {
+			roots = x509.NewCertPool()
+		}
+	}
+	if roots == nil {
 		return "NONE"
 	}
 	inter := x509.NewCertPool()
 	for _, ic := range certs[1:] {
 		inter.AddCert(ic)
 	}
-	for _, ic := range st.inter {
+	for _, ic := range more {
 		inter.AddCert(ic)
 	}
-	chains, err := certs[0].Verify(x509.VerifyOptions{Roots: st.roots, Intermediates: inter,
+	chains, err := certs[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: inter,
 		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
 		return "FAILED:" + tlsconf.VerifyText(err, certs[0])
@@ -397,7 +440,7 @@ func (c *conn) verifyClient() string {
 	for _, ch := range chains {
 		short = min(short, len(ch))
 	}
-	if short-2 > st.depth { // the intermediates, as OpenSSL counts since 1.1.0
+	if short-2 > depth { // the intermediates, as OpenSSL counts since 1.1.0
 		return "FAILED:certificate chain too long"
 	}
 	if st.crl != nil {

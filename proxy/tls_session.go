@@ -17,7 +17,8 @@ import (
 // sessionConf is how an address keeps TLS sessions: as its default server
 // says, because sessions are looked up before a server is chosen by name.
 type sessionConf struct {
-	cache   *sessionCache // nil: sessions travel in tickets, or not at all
+	tickets bool          // sessions travel in tickets, whatever cache there is
+	cache   *sessionCache // nil: none
 	timeout time.Duration
 }
 
@@ -90,9 +91,9 @@ func (s *sessionCache) drop(el *list.Element) {
 
 // sessions compiles ssl_session_cache and ssl_session_timeout of a server.
 func (c *compiler) sessions(k *nginxconf.SSLSrv) *sessionConf {
-	out := &sessionConf{timeout: k.SessionTimeout.V}
-	if k.SessionTickets.V {
-		return out // clients are given tickets, whatever cache there is
+	out := &sessionConf{timeout: k.SessionTimeout.V, tickets: k.SessionTickets.V}
+	if out.tickets {
+		return out
 	}
 	for _, a := range k.SessionCache.V {
 		switch kind, rest, _ := strings.Cut(a, ":"); kind {
@@ -137,9 +138,17 @@ func appendSessionExtra(at time.Time, id []byte, server, name string) []byte {
 // A session is taken up only under the name and by the server for which it was
 // made: what one server's ssl_verify_client let in must not open another.
 //
+// Scripts keep sessions instead of the cache, and only up to TLS 1.2, as in
+// ngx_lua; a client's ticket is then the session's id.
+//
 // See: ngx_http_ssl_servername, RFC 8446 section 4.6.3.
 func (c *conn) keepSessions(cfg *tls.Config) {
 	conf, base := c.addr.tls.sessions, c.addr.tls.base
+	scripts := &c.addr.tls.byServer[c.addr.defaultServer].scripts
+	if conf.tickets {
+		scripts = &sslScripts{}
+	}
+	var resumed []byte
 	cfg.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 		now := time.Now()
 		began, id := now, make([]byte, 32)
@@ -148,34 +157,46 @@ func (c *conn) keepSessions(cfg *tls.Config) {
 				began = time.Unix(int64(binary.BigEndian.Uint64(e[len(sessionExtra)+32:])), 0)
 			}
 		}
+		byScript := scripts.sessions() && cs.Version < tls.VersionTLS13
+		if byScript && resumed != nil {
+			return resumed, nil
+		}
 		rand.Read(id)
 		ss.Extra = [][]byte{appendSessionExtra(began, id, c.tls.server.id, cs.ServerName)}
 		if c.tls.sessionID == "" {
 			c.tls.sessionID = hex.EncodeToString(id)
 		}
-		if conf.cache == nil {
+		if conf.tickets {
 			return base.EncryptTicket(cs, ss)
 		}
 		data, err := ss.Bytes()
 		if err != nil {
 			return nil, err
 		}
+		if byScript && scripts.store != nil {
+			c.storeScript(id, data)
+			return id, nil
+		}
+		if conf.cache == nil {
+			return id, nil
+		}
 		return conf.cache.put(data, began.Add(conf.timeout)), nil
 	}
 	cfg.UnwrapSession = func(identity []byte, cs tls.ConnectionState) (ss *tls.SessionState, err error) {
 		now := time.Now()
-		if conf.cache == nil {
-			if ss, err = base.DecryptTicket(identity, cs); ss == nil || err != nil {
-				return nil, err
+		switch {
+		case len(identity) == 0: // a client of TLS 1.2 that has no session
+		case conf.tickets:
+			ss, err = base.DecryptTicket(identity, cs)
+		case scripts.fetch != nil && cs.Version < tls.VersionTLS13:
+			ss = c.fetchScript(identity)
+		case conf.cache != nil:
+			if data := conf.cache.get(identity, now); data != nil {
+				ss, err = tls.ParseSessionState(data)
 			}
-		} else {
-			data := conf.cache.get(identity, now)
-			if data == nil {
-				return nil, nil
-			}
-			if ss, err = tls.ParseSessionState(data); err != nil {
-				return nil, err
-			}
+		}
+		if ss == nil || err != nil {
+			return nil, err
 		}
 		for _, e := range ss.Extra {
 			rest, ours := strings.CutPrefix(string(e), sessionExtra)
@@ -187,6 +208,7 @@ func (c *conn) keepSessions(cfg *tls.Config) {
 				return nil, nil
 			}
 			c.tls.sessionID = hex.EncodeToString([]byte(rest[:32]))
+			resumed = append([]byte{}, identity...)
 			return ss, nil
 		}
 		return nil, nil

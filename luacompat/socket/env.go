@@ -3,6 +3,7 @@ package socket
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -65,6 +66,9 @@ type Conf struct {
 	TrustedCertificate string
 	// TLS is what a handshake begins with; nil: crypto/tls's defaults.
 	TLS *tls.Config
+	// Revoked says why a chain is revoked (lua_ssl_crl), "" when it is not; nil:
+	// no list is configured.
+	Revoked func(chain []*x509.Certificate) string
 	// Resolve looks a host name up (blocks); nil: no resolver is defined.
 	// Errors are texts like `x could not be resolved (3: Host not found)`.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)

@@ -1,13 +1,17 @@
 package socket
 
 import (
+	"crypto"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/stdlib"
 )
 
 // handshaken is the TLS of a connection, which it keeps in its pool.
@@ -69,6 +73,10 @@ func (s *tcp) sslHandshake(L *lua.LState) int {
 	if kept != nil {
 		c.ClientSessionCache = kept
 	}
+	if s.clientCert != nil {
+		cert := s.clientCert
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cert, nil }
+	}
 	// What came with the data before the handshake belongs to it.
 	conn := tls.Client(&prefixed{Conn: s.conn, rest: s.in.buffered()}, c)
 	t := s.m.vm.Cur()
@@ -126,24 +134,59 @@ func (s *tcp) logHandshake(c *Conf, err error, name string) {
 	case Words(err) == "timeout":
 		s.m.env.Log(t, logErr, "lua ssl handshake timed out")
 	case !errors.Is(err, io.EOF):
-		s.m.env.Log(t, logErr, "SSL_do_handshake() failed ("+err.Error()+")")
+		s.m.env.Log(t, logErr, "SSL_do_handshake() failed (SSL: "+openSSLWords(err)+")")
 	}
 }
 
-// setClientCert is tcpsock:setclientcert(cert, key). Certificates come as
-// cdata in ngx_lua, which scripts cannot have here; nil takes them away.
+// setClientCert is tcpsock:setclientcert(cert, key) with what ngx.ssl's
+// parse_pem_cert and parse_pem_priv_key gave; nil takes them away.
 //
 // See: https://github.com/openresty/lua-nginx-module#tcpsocksetclientcert
 func (s *tcp) setClientCert(L *lua.LState) int {
 	cert, key := L.Get(2), L.Get(3)
 	switch {
 	case !lua.LVAsBool(cert) && !lua.LVAsBool(key):
+		s.clientCert = nil
 		L.Push(lua.LTrue)
 		return 1
 	case !lua.LVAsBool(cert) || !lua.LVAsBool(key):
 		return fail(L, "client certificate must be supplied with corresponding private key")
 	}
-	return fail(L, "bad cert arg: cdata expected, got "+cert.Type().String())
+	chain, ok := cdata[interface{ Certificates() []*x509.Certificate }](cert)
+	if !ok {
+		return fail(L, "bad cert arg: cdata expected, got "+cdataName(cert))
+	}
+	private, ok := cdata[interface{ PrivateKey() crypto.PrivateKey }](key)
+	if !ok {
+		return fail(L, "bad pkey arg: cdata expected, got "+cdataName(key))
+	}
+	c := &tls.Certificate{PrivateKey: private.PrivateKey()}
+	for _, x := range chain.Certificates() {
+		c.Certificate = append(c.Certificate, x.Raw)
+	}
+	signer, signs := c.PrivateKey.(crypto.Signer)
+	pub, can := chain.Certificates()[0].PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	if !signs || can && !pub.Equal(signer.Public()) {
+		return fail(L, "SSL_use_PrivateKey() failed")
+	}
+	s.clientCert = c
+	L.Push(lua.LTrue)
+	return 1
+}
+
+// cdata is what a userdata holds, if it is a T.
+func cdata[T any](v lua.LValue) (out T, ok bool) {
+	if ud, is := v.(*lua.LUserData); is {
+		out, ok = ud.Value.(T)
+	}
+	return out, ok
+}
+
+func cdataName(v lua.LValue) string {
+	if _, is := cdata[stdlib.CData](v); is {
+		return "cdata"
+	}
+	return v.Type().String()
 }
 
 // prefixed is a connection some of whose data has been read.

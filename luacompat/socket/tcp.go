@@ -2,6 +2,7 @@ package socket
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"strconv"
@@ -40,14 +41,15 @@ type tcp struct {
 	// A read that is under way takes a new limit for its next part.
 	readLimit atomic.Int64
 
-	owner  *Set // of the request that it was connected in
-	local  net.Addr
-	key    string // the pool's name
-	pool   *pool  // counts the connection, when not nil
-	reused int
-	tls    *handshaken
-	track  Tracked
-	dead   atomic.Bool // the request that it was connected in has ended
+	owner      *Set // of the request that it was connected in
+	local      net.Addr
+	key        string // the pool's name
+	pool       *pool  // counts the connection, when not nil
+	reused     int
+	tls        *handshaken
+	clientCert *tls.Certificate // setclientcert
+	track      Tracked
+	dead       atomic.Bool // the request that it was connected in has ended
 }
 
 // newTCP is ngx.socket.tcp().

@@ -65,7 +65,7 @@ func (c *Conf) TLSConfig(serverName string, verify bool) (*tls.Config, error) {
 		}
 	}
 	conf.VerifyConnection = func(s tls.ConnectionState) error {
-		return verifyPeer(s, serverName, roots, c.VerifyDepth)
+		return c.verifyPeer(s, serverName, roots)
 	}
 	return conf, nil
 }
@@ -79,10 +79,10 @@ func (e *verifyError) Error() string { return e.msg }
 
 // verifyPeer checks the chain and the name as ngx_lua does after the
 // handshake.
-func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool, depth int) error {
+func (c *Conf) verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool) error {
 	inter := x509.NewCertPool()
-	for _, c := range s.PeerCertificates[1:] {
-		inter.AddCert(c)
+	for _, ic := range s.PeerCertificates[1:] {
+		inter.AddCert(ic)
 	}
 	leaf := s.PeerCertificates[0]
 	chains, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: inter})
@@ -98,13 +98,24 @@ func verifyPeer(s tls.ConnectionState, name string, roots *x509.CertPool, depth 
 		}
 		return &verifyError{"20: unable to get local issuer certificate"}
 	}
-	if !slices.ContainsFunc(chains, func(c []*x509.Certificate) bool { return len(c)-2 <= depth }) {
+	i := slices.IndexFunc(chains, func(ch []*x509.Certificate) bool { return len(ch)-2 <= c.VerifyDepth })
+	if i < 0 {
 		return &verifyError{"22: certificate chain too long"}
+	}
+	if c.Revoked != nil {
+		if why := c.Revoked(chains[i]); why != "" {
+			return &verifyError{revokedCodes[why] + why}
+		}
 	}
 	if name != "" && !matchHost(leaf, name) {
 		return &verifyError{hostMismatch}
 	}
 	return nil
+}
+
+// revokedCodes are OpenSSL's numbers of what a revocation list says.
+var revokedCodes = map[string]string{
+	"certificate revoked": "23: ", "CRL has expired": "12: ", "unable to get certificate CRL": "3: ",
 }
 
 // matchHost is OpenSSL's X509_check_host: the subject's common name counts

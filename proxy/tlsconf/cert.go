@@ -49,7 +49,7 @@ func LoadPair(cert, key string, passwords []string) (*tls.Certificate, error) {
 	if out.Leaf, err = x509.ParseCertificate(out.Certificate[0]); err != nil {
 		return nil, fmt.Errorf("cannot load certificate %q: %w", cert, err)
 	}
-	if out.PrivateKey, err = parseKey(keyPEM, passwords); err != nil {
+	if out.PrivateKey, err = ParseKey(keyPEM, passwords); err != nil {
 		return nil, fmt.Errorf("cannot load certificate key %q: %w", key, err)
 	}
 	type public interface{ Equal(crypto.PublicKey) bool }
@@ -68,8 +68,8 @@ func pemOf(s string) ([]byte, error) {
 
 var errNoKey = errors.New("PEM_read_bio_PrivateKey() failed (SSL: error:1E08010C:DECODER routines::unsupported)")
 
-// parseKey finds the private key in PEM, decrypting it where it must.
-func parseKey(b []byte, passwords []string) (crypto.PrivateKey, error) {
+// ParseKey finds the private key in PEM, decrypting it where it must.
+func ParseKey(b []byte, passwords []string) (crypto.PrivateKey, error) {
 	for {
 		var block *pem.Block
 		if block, b = pem.Decode(b); block == nil {

@@ -32,6 +32,26 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
+// TestCommands: commands that crypto/tls has a setting for work, the others are
+// refused.
+func TestCommands(t *testing.T) {
+	cfg := &tls.Config{}
+	if err := Commands(cfg, [][2]string{{"MinProtocol", "TLSv1.1"}, {"MaxProtocol", "TLSv1.2"}, {"CipherString", "AES256-SHA"}, {"Options", "-SessionTicket"}}); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.MinVersion != tls.VersionTLS11 || cfg.MaxVersion != tls.VersionTLS12 || len(cfg.CipherSuites) != 1 || !cfg.SessionTicketsDisabled {
+		t.Errorf("got %x %x %v %v", cfg.MinVersion, cfg.MaxVersion, cfg.CipherSuites, cfg.SessionTicketsDisabled)
+	}
+	if err := Commands(cfg, [][2]string{{"Protocol", "ALL,-TLSv1"}}); err != nil || cfg.MinVersion != tls.VersionTLS11 || cfg.MaxVersion != tls.VersionTLS13 {
+		t.Errorf("Protocol: %v %x %x", err, cfg.MinVersion, cfg.MaxVersion)
+	}
+	for _, c := range [][2]string{{"Ciphersuites", "TLS_AES_128_CCM_SHA256"}, {"MinProtocol", "TLSv9"}, {"Protocol", "-ALL"}, {"Options", "Bogus"}, {"NoSuch", "x"}} {
+		if Commands(&tls.Config{}, [][2]string{c}) == nil {
+			t.Errorf("%v was accepted", c)
+		}
+	}
+}
+
 // TestLoadPair loads what openssl makes: a plain, a traditionally encrypted
 // and a PKCS #8 encrypted key.
 func TestLoadPair(t *testing.T) {
