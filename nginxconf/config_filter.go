@@ -70,4 +70,16 @@ type MiscLoc struct {
 	MemcachedNextUpstreamTimeout Opt[time.Duration]
 	MemcachedSocketKeepalive     Opt[bool]
 	MemcachedBind                Opt[*Value] // nil with Set: off
+
+	MemcPass                Opt[*Value]
+	MemcUpstream            *Upstream
+	MemcConnectTimeout      Opt[time.Duration]
+	MemcReadTimeout         Opt[time.Duration]
+	MemcSendTimeout         Opt[time.Duration]
+	MemcBufferSize          Opt[int64]
+	MemcNextUpstream        Opt[NextUpstream]
+	MemcBind                Opt[*Value] // nil with Set: off
+	MemcCmdsAllowed         Opt[[]string]
+	MemcFlagsToLastModified Opt[bool]
+	MemcIgnoreClientAbort   Opt[bool]
 }

@@ -36,6 +36,7 @@ const (
 	HandlerMemcached
 	HandlerFastCGI
 	HandlerDeny // return-less internal markers of later modules
+	HandlerMemc
 )
 
 // CoreLoc is ngx_http_core_module at location level.

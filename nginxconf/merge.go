@@ -114,7 +114,7 @@ func unshareLocal(sec section, parent, child *level) {
 			own(&child.loc.Lua)
 		}
 	case secMisc:
-		if parent.loc.Misc.MemcachedPass.Set {
+		if parent.loc.Misc.MemcachedPass.Set || parent.loc.Misc.MemcPass.Set {
 			own(&child.loc.Misc)
 		}
 	}

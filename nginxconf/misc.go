@@ -216,5 +216,8 @@ func (b *build) finishMisc(parent, child *level, own bool) error {
 			child.loc.Core.Handler = HandlerMemcached
 		}
 	}
+	if l := child.location; l != nil && (l.Kind == LocIf || l.Kind == LocLimitExcept) && !c.MemcPass.Set && p.MemcPass.Set {
+		c.MemcPass, c.MemcUpstream = p.MemcPass, p.MemcUpstream
+	}
 	return nil
 }

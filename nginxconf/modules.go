@@ -18,6 +18,7 @@ func modules() []moduleRows {
 		{"", filterRows()},
 		{"ngx_http_ssi_filter_module", ssiRows()},
 		{"", miscRows()},
+		{"", memcRows()},
 		{"ngx_http_headers_filter_module", headersRows()},
 		{"ngx_http_ssl_module", sslRows()},
 		{"ngx_http_v2_module", http2Rows()},

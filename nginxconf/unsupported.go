@@ -10,20 +10,6 @@ const (
 // directives are known, and refused with the reason.
 func unsupportedModules() []moduleRows {
 	return []moduleRows{
-		{"ngx_http_memc_module", append(specRows(Unsupported, "the memc module comes with a later release", `
-memc_pass li 1`),
-			specRows(Ignored, "there is no memc_pass", `
-memc_bind hsl 1
-memc_buffer_size hsl 1
-memc_cmds_allowed hsl 1+
-memc_connect_timeout hsl 1
-memc_flags_to_last_modified hsl flag
-memc_ignore_client_abort hsl flag
-memc_next_upstream hsl 1+
-memc_read_timeout hsl 1
-memc_send_timeout hsl 1
-memc_upstream_fail_timeout hsl 1
-memc_upstream_max_fails hsl 1`)...)},
 		{"ngx_mail", specRows(Unsupported, "the mail module is not supported", `
 mail m 0 block`)},
 		{"ngx_http_uwsgi_module", append(specRows(Unsupported, "uwsgi comes with a later release", `

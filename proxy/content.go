@@ -25,6 +25,8 @@ func compileContent(c *compiler, loc *location, l *nginxconf.Location) error {
 		return compileFastCGI(c, loc, l)
 	case nginxconf.HandlerMemcached:
 		return compileMemcached(c, loc, l)
+	case nginxconf.HandlerMemc:
+		return compileMemc(c, loc, l)
 	case nginxconf.HandlerEcho:
 		return compileEcho(c, loc, l)
 	}

@@ -16,6 +16,7 @@ type memcachedConf struct {
 	proxyConf
 	to       value // with variables
 	gzipFlag int
+	memc     *memcConf // nil: memcached_pass
 }
 
 // memcachedEnd follows the value.
@@ -134,12 +135,15 @@ func (st *upstreamState) memcachedHead(r *Request) (ft, rc) {
 		r.logf(logError, "memcached sent invalid %s in response \"%s\" for key \"%s\" while %s", what, text, st.memcachedKey, doing)
 		return nginxconf.NextInvalidHeader, ok
 	}
-	if isLine && text == "END" {
+	if isLine && text == "END" && (st.memcCmd == "" || st.memcCmd == "get") {
 		r.logf(logInfo, "key: \"%s\" was not found by memcached while %s", st.memcachedKey, doing)
 		t.status, st.left, st.keepalive = 404, 0, len(st.rest) == 0
 		return ftNone, ok
 	}
 	rest, isValue := strings.CutPrefix(text, "VALUE ")
+	if cmd := st.memcCmd; cmd != "" && cmd != "get" {
+		return st.memcSimple(r, cmd, isLine)
+	}
 	if !isLine || !isValue {
 		r.logf(logError, "memcached sent invalid response: \"%s\" while %s", text, doing)
 		return nginxconf.NextInvalidHeader, ok
@@ -152,6 +156,9 @@ func (st *upstreamState) memcachedHead(r *Request) (ft, rc) {
 	if len(fields) != 3 || fields[0] != "" {
 		r.logf(logError, "memcached sent invalid response: \"%s\" while %s", text, doing)
 		return nginxconf.NextInvalidHeader, ok
+	}
+	if m.memc != nil {
+		m.memc.flags(r, fields[1])
 	}
 	if m.gzipFlag != 0 {
 		flags, good := http1.ParseContentLength(fields[1])
@@ -181,13 +188,16 @@ func (st *upstreamState) memcachedRespond(r *Request) (ft, rc) {
 		return ftNone, 404
 	}
 	r.unconditional = true
-	r.out.status, r.out.contentLength = 200, st.left
+	r.out.status, r.out.contentLength = st.current().status, st.left
 	if c := r.sendHeader(); c != ok {
 		return ftNone, c
 	}
 	st.headerDone = true
 	if r.headerOnly {
 		return ftNone, ok
+	}
+	if st.memcSimpleDone {
+		return ftNone, st.memcBody(r)
 	}
 	return ftNone, st.memcachedBody(r)
 }

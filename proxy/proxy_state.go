@@ -85,6 +85,7 @@ type upstreamState struct {
 	cookieAt     int
 	memcached    *memcachedConf // memcached_pass is at work
 	memcachedKey string
+	memc         memcState
 	storeFile    *proxyStore
 	fcgi         fastcgiState
 	caching      caching
@@ -144,6 +145,7 @@ func (st *upstreamState) reset() {
 	st.first, st.fcgi = firstPiece{}, fastcgiState{}
 	st.chunks, st.storeFile, st.caching = http1.Chunked{}, nil, caching{}
 	st.watching, st.memcached, st.memcachedKey = false, nil, ""
+	st.memcCmd, st.memcFlags, st.memcSimpleDone = "", "", false
 	st.gone.Store(false)
 }
 

@@ -185,7 +185,7 @@ func findSetCookie(line, name string) (string, bool) {
 // allVars are the built-in variables of all modules.
 var allVars = func() map[string]getter {
 	all := make(map[string]getter, len(builtinVars)+len(upstreamVars))
-	for _, m := range []map[string]getter{builtinVars, upstreamVars, echoVars, moduleVars} {
+	for _, m := range []map[string]getter{builtinVars, upstreamVars, echoVars, moduleVars, memcVars} {
 		for name, get := range m {
 			all[name] = get
 		}

@@ -223,7 +223,7 @@ func (r *Request) traceContent() {
 var handlerNames = map[nginxconf.Handler]string{
 	nginxconf.HandlerProxyPass: "proxy_pass", nginxconf.HandlerLua: "content_by_lua",
 	nginxconf.HandlerEmptyGIF: "empty_gif", nginxconf.HandlerStubStatus: "stub_status",
-	nginxconf.HandlerFastCGI: "fastcgi_pass", nginxconf.HandlerMemcached: "memcached_pass", nginxconf.HandlerEcho: "echo",
+	nginxconf.HandlerFastCGI: "fastcgi_pass", nginxconf.HandlerMemcached: "memcached_pass", nginxconf.HandlerMemc: "memc_pass", nginxconf.HandlerEcho: "echo",
 }
 
 // traceResponse records the response header of r.
