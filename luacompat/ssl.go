@@ -12,6 +12,8 @@ import (
 	"net"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"huidu/luacompat/stdlib"
 )
 
 // openSSL is the module ngx.ssl.
@@ -45,12 +47,12 @@ func (w *Worker) openSSL(L *lua.LState) int {
 		plain{"parse_pem_priv_key", parsePEMKey},
 		plain{"parse_der_cert", parseDERCert},
 		plain{"parse_der_priv_key", parseDERKey},
-		plain{"get_req_ssl_pointer", unsupported("ngx.ssl.get_req_ssl_pointer", noPointer)},
-		plain{"get_upstream_ssl_pointer", unsupported("ngx.ssl.get_upstream_ssl_pointer", noPointer)},
-		plain{"get_server_random", unsupported("ngx.ssl.get_server_random", noPointer)},
-		plain{"get_session_master_key", unsupported("ngx.ssl.get_session_master_key", noPointer)},
-		plain{"export_keying_material_early", unsupported("ngx.ssl.export_keying_material_early", "there is no early data")},
 	)
+	t.RawSetString("get_req_ssl_pointer", stdlib.Refuse(L, "ngx.ssl.get_req_ssl_pointer", noPointer))
+	t.RawSetString("get_upstream_ssl_pointer", stdlib.Refuse(L, "ngx.ssl.get_upstream_ssl_pointer", noPointer))
+	t.RawSetString("get_server_random", stdlib.Refuse(L, "ngx.ssl.get_server_random", noPointer))
+	t.RawSetString("get_session_master_key", stdlib.Refuse(L, "ngx.ssl.get_session_master_key", noPointer))
+	t.RawSetString("export_keying_material_early", stdlib.Refuse(L, "ngx.ssl.export_keying_material_early", "there is no early data"))
 	for name, v := range tlsVersions {
 		t.RawSetString(name, lua.LNumber(v))
 	}
