@@ -21,6 +21,13 @@ type memcConf struct {
 	lastModified bool
 }
 
+// memcState is where a request of memc_pass stands.
+type memcState struct {
+	cmd   string
+	flags string // of the value that was got
+	whole bool   // the response is in rest
+}
+
 // compileMemc compiles memc_pass.
 //
 // See: https://github.com/openresty/memc-nginx-module
@@ -85,7 +92,7 @@ func (m *memcConf) pass(r *Request) rc {
 	}
 	st := r.upstreamState()
 	st.begin(&m.proxyConf)
-	st.memcached, st.vars, st.memcCmd = &m.memcachedConf, m.vars, cmd
+	st.memcached, st.vars, st.memc.cmd = &m.memcachedConf, m.vars, cmd
 	if st.group = m.group; st.group != nil {
 		st.host = st.group.Name
 	} else if c := m.find(r, st); c != ok {
@@ -208,9 +215,9 @@ func (r *Request) memcBodyText() ([]byte, rc) {
 
 // flags keeps the flags of a value, as $memc_flags and perhaps as its time.
 func (m *memcConf) flags(r *Request, flags string) {
-	r.up.memcFlags = strings.Clone(flags)
+	r.up.memc.flags = strings.Clone(flags)
 	if i, found := r.rt.vars.slots["memc_flags"]; found {
-		r.vars[i] = varSlot{val: r.up.memcFlags, state: slotValid}
+		r.vars[i] = varSlot{val: r.up.memc.flags, state: slotValid}
 	}
 	if m.lastModified {
 		if n, err := strconv.ParseInt(flags, 10, 64); err == nil {
@@ -224,10 +231,10 @@ func (m *memcConf) flags(r *Request, flags string) {
 var memcVars = map[string]getter{
 	"memc_cmd": noValue, "memc_key": noValue, "memc_value": noValue, "memc_exptime": noValue,
 	"memc_flags": func(r *Request) (string, bool) {
-		if r.up == nil || r.up.memcFlags == "" {
+		if r.up == nil || r.up.memc.flags == "" {
 			return "", false
 		}
-		return r.up.memcFlags, true
+		return r.up.memc.flags, true
 	},
 }
 
@@ -254,7 +261,7 @@ func (st *upstreamState) memcSimple(r *Request, cmd string, isLine bool) (ft, rc
 		st.current().status = 502
 		return ftNone, 502
 	}
-	st.rest, st.left, st.memcSimpleDone = whole, int64(len(whole)), true
+	st.rest, st.left, st.memc.whole = whole, int64(len(whole)), true
 	st.current().status, st.keepalive = status, true
 	return ftNone, ok
 }

@@ -135,13 +135,13 @@ func (st *upstreamState) memcachedHead(r *Request) (ft, rc) {
 		r.logf(logError, "memcached sent invalid %s in response \"%s\" for key \"%s\" while %s", what, text, st.memcachedKey, doing)
 		return nginxconf.NextInvalidHeader, ok
 	}
-	if isLine && text == "END" && (st.memcCmd == "" || st.memcCmd == "get") {
+	if isLine && text == "END" && (st.memc.cmd == "" || st.memc.cmd == "get") {
 		r.logf(logInfo, "key: \"%s\" was not found by memcached while %s", st.memcachedKey, doing)
 		t.status, st.left, st.keepalive = 404, 0, len(st.rest) == 0
 		return ftNone, ok
 	}
 	rest, isValue := strings.CutPrefix(text, "VALUE ")
-	if cmd := st.memcCmd; cmd != "" && cmd != "get" {
+	if cmd := st.memc.cmd; cmd != "" && cmd != "get" {
 		return st.memcSimple(r, cmd, isLine)
 	}
 	if !isLine || !isValue {
@@ -196,7 +196,7 @@ func (st *upstreamState) memcachedRespond(r *Request) (ft, rc) {
 	if r.headerOnly {
 		return ftNone, ok
 	}
-	if st.memcSimpleDone {
+	if st.memc.whole {
 		return ftNone, st.memcBody(r)
 	}
 	return ftNone, st.memcachedBody(r)

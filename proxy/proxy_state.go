@@ -145,7 +145,7 @@ func (st *upstreamState) reset() {
 	st.first, st.fcgi = firstPiece{}, fastcgiState{}
 	st.chunks, st.storeFile, st.caching = http1.Chunked{}, nil, caching{}
 	st.watching, st.memcached, st.memcachedKey = false, nil, ""
-	st.memcCmd, st.memcFlags, st.memcSimpleDone = "", "", false
+	st.memc = memcState{}
 	st.gone.Store(false)
 }
 
