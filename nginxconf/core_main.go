@@ -199,7 +199,13 @@ func logLevel(s string) LogLevel {
 func (b *build) errorLog(n *Node) (ErrorLog, error) {
 	l := ErrorLog{Level: LogError, Pos: n.Pos()}
 	switch t := n.Args[0]; {
-	case t == "stderr", strings.HasPrefix(t, "memory:"):
+	case t == "", t == "stderr": // a file without a name is stderr to nginx
+		l.Target = "stderr"
+	case strings.HasPrefix(t, "memory:"):
+		size := t[len("memory:"):]
+		if v, ok := parseSize(size); !ok || v < int64(len("MEMLOG  :\n")+len(n.File)+20+20) {
+			return l, b.emerg(`invalid buffer size "%s"`, size)
+		}
 		l.Target = t
 	case strings.HasPrefix(t, "syslog:"):
 		if err := b.checkSyslog(t); err != nil {

@@ -25,7 +25,7 @@ func setIndex(b *build, n *Node) error {
 			b.warn("only the last index in \"index\" directive should be absolute")
 		}
 		if a == "" {
-			return b.emerg(`index "" in "index" directive is invalid`)
+			return b.emerg(`index "%s" in "index" directive is invalid`, n.Args[0]) // nginx names the first
 		}
 		v, err := b.value(a)
 		if err != nil {

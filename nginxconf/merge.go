@@ -56,6 +56,10 @@ func (b *build) finishSection(sec section, parent, child *level, own bool) error
 		return b.finishUpstreamLoc(fcgiModule, HandlerFastCGI, parent, child, own)
 	case secMisc:
 		return b.finishMisc(parent, child, own)
+	case secLua:
+		if own && child.loc.Lua.SSLTrustedCertificate.Set {
+			return b.checkVerifyFile("SSL_CTX_load_verify_locations", child.loc.Lua.SSLTrustedCertificate.V)
+		}
 	case secEcho:
 		finishEcho(parent, child, own)
 	case secMore:

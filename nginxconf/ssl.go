@@ -147,6 +147,9 @@ func (b *build) finishSSL(_, child *level) error {
 		}
 	}
 	if len(certs) == 0 {
+		if c.On.V && !c.RejectHandshake.V {
+			return b.emergAt(c.On.Pos, `no "ssl_certificate" is defined for the "ssl" directive`)
+		}
 		return nil
 	}
 	keys = keys[:len(certs)]
