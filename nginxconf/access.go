@@ -1,6 +1,7 @@
 package nginxconf
 
 import (
+	"net/netip"
 	"strings"
 )
 
@@ -70,8 +71,12 @@ func (b *build) checkNetwork(text string, all bool) error {
 // addRealIP takes host names too, each of their addresses.
 func addRealIP(b *build, n *Node, o *Opt[[]string]) error {
 	text := n.Args[0]
-	if _, ok := parseCIDR(text); !ok && text != "unix:" && !strings.Contains(text, ":") {
-		addrs, found := b.resolve(address{host: text})
+	if _, ok := parseCIDR(text); !ok && text != "unix:" {
+		var addrs []netip.AddrPort
+		found := false
+		if !strings.Contains(text, ":") { // no name has one
+			addrs, found = b.resolve(address{host: text})
+		}
 		if !found {
 			return b.emerg(`host not found in set_real_ip_from "%s"`, text)
 		}

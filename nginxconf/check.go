@@ -53,6 +53,20 @@ func noSendLowat(name string) func(b *build, n *Node) error {
 	}
 }
 
+// powerOfTwo checks zlib's sizes, powers of two from 512 to most KiB.
+func powerOfTwo(most int64, sizes string) func(b *build, n *Node) error {
+	return func(_ *build, n *Node) error {
+		v, ok := parseSize(n.Args[0])
+		switch {
+		case !ok:
+			return dirErr("invalid value")
+		case v < 512 || v > most<<10 || v&(v-1) != 0:
+			return dirErr("must be " + sizes)
+		}
+		return nil
+	}
+}
+
 func checkOffset(_ *build, n *Node) error {
 	if _, ok := parseOffset(n.Args[0]); !ok {
 		return dirErr("invalid value")

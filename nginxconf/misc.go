@@ -119,6 +119,21 @@ func setValidReferers(b *build, n *Node) error {
 	return nil
 }
 
+// onlyNone reports whether no name is among the referers but "none" or
+// "blocked" is; regular expressions do not count as names.
+func onlyNone(referers []string) bool {
+	special := false
+	for _, r := range referers {
+		switch {
+		case r == "none" || r == "blocked":
+			special = true
+		case !strings.HasPrefix(r, "~"):
+			return false
+		}
+	}
+	return special
+}
+
 func setUserIDExpires(b *build, n *Node, o *Opt[time.Duration]) error {
 	switch n.Args[0] {
 	case "max":
@@ -202,6 +217,9 @@ func (b *build) finishMisc(parent, child *level, own bool) error {
 	c, p := child.loc.Misc, parent.loc.Misc
 	if c.SecureLinkSecret.Set && (c.SecureLink.Set || c.SecureLinkMD5.Set) {
 		return b.emergAt(b.endOfHTTP, `"secure_link_secret" cannot be mixed with "secure_link" and "secure_link_md5"`)
+	}
+	if c.ValidReferers.Set && onlyNone(c.ValidReferers.V) {
+		return b.emergAt(Pos{}, `the "none" or "blocked" referers are specified in the "valid_referers" directive without any valid referer`)
 	}
 	switch { // the two ways of secure_link do not mix, so neither inherits into the other
 	case c.SecureLinkSecret.Set:

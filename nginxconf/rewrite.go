@@ -15,13 +15,16 @@ func rewriteRows() []row {
 		}),
 		custom("set", ctxSSLI, take2, setSet),
 		custom("rewrite_log", CtxHTTP|ctxSSLI, flagArg, func(b *build, n *Node) error {
+			if err := b.single(n.Name); err != nil {
+				return err
+			}
 			v, err := b.onOff(n)
 			if b.cur.rewrite != nil {
 				b.op(RewriteOp{RewriteLog: Opt[bool]{V: v, Set: true, Pos: n.Pos()}})
 			}
 			return err
 		}),
-		checked("uninitialized_variable_warn", CtxHTTP|ctxSSLI, flagArg, checkFlag).
+		singleRow("uninitialized_variable_warn", CtxHTTP|ctxSSLI, flagArg, checkFlag).
 			ignored("a variable that was never set is empty, without a log line"),
 	}
 }
