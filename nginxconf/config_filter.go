@@ -4,6 +4,7 @@ import "time"
 
 // FilterLoc holds the body filters' directives.
 type FilterLoc struct {
+	Slice                 Opt[int64]
 	Gzip                  Opt[bool]
 	GzipBuffers           Opt[SizeCount]
 	GzipCompLevel         Opt[int]

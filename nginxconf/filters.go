@@ -11,6 +11,7 @@ func filterRows() []row {
 	gzip, gunzip, sub := "ngx_http_gzip_filter_module", "ngx_http_gunzip_filter_module", "ngx_http_sub_filter_module"
 	core, add, charset := "ngx_http_core_module", "ngx_http_addition_filter_module", "ngx_http_charset_filter_module"
 	return []row{
+		size("slice", ctxHSL, inFilter(func(f *FilterLoc) *Opt[int64] { return &f.Slice }), 0).in("ngx_http_slice_filter_module"),
 		flag("gzip", ctxHSLI, inFilter(func(f *FilterLoc) *Opt[bool] { return &f.Gzip }), false).in(gzip),
 		bufs("gzip_buffers", ctxHSL, inFilter(func(f *FilterLoc) *Opt[SizeCount] { return &f.GzipBuffers }), SizeCount{32, 4096}).in(gzip),
 		num("gzip_comp_level", ctxHSL, inFilter(func(f *FilterLoc) *Opt[int] { return &f.GzipCompLevel }), 1).

@@ -173,8 +173,6 @@ tunnel_send_timeout hsl 1
 tunnel_socket_keepalive hsl flag
 tunnel_socket_rcvbuf hsl 1
 tunnel_socket_sndbuf hsl 1`)},
-		{"ngx_http_slice_filter_module", specRows(Unsupported, "slices come with caching, in a later release", `
-slice hsl 1`)},
 		{"ngx_http_v3_module", specRows(Unsupported, noQUIC, `
 http3 hs flag
 http3_hq hs flag

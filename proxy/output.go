@@ -48,6 +48,14 @@ func (r *Request) sendHeader() rc {
 		r.out.status, r.out.statusLine = r.errStatus, ""
 	}
 	r.stages = r.stages[:0]
+	if r.slicePart || r.slice != nil {
+		if c := r.sliceHeader(); c != ok {
+			return c
+		}
+		if r.slicePart {
+			return r.headToWriter()
+		}
+	}
 	if r.out.status == 200 && r == r.main && !r.unconditional {
 		if c := notModifiedFilter(r); c != ok {
 			return c
@@ -66,6 +74,14 @@ func (r *Request) sendHeader() rc {
 			return c // 416: the handler ends the request with it
 		}
 	}
+	if r.slice != nil {
+		r.sliceRanged()
+	}
+	return r.headToWriter()
+}
+
+// headToWriter hands the header on, the filters being through.
+func (r *Request) headToWriter() rc {
 	r.headerSent = true
 	if r.main.tracing != nil {
 		r.traceResponse()
@@ -110,6 +126,9 @@ func (r *Request) output(p []byte, fl outFlag) rc {
 		return ok
 	}
 	if fl&last != 0 {
+		if r.slice != nil {
+			return r.sliceRest(r.passBody(0, p, fl&^last))
+		}
 		r.ended = true
 	}
 	return r.passBody(0, p, fl)
@@ -136,6 +155,9 @@ func (r *Request) outputFile(f *os.File, off, n int64, fl outFlag) rc {
 		return r.output(nil, fl)
 	}
 	if fl&last != 0 {
+		if r.slice != nil {
+			return r.sliceRest(r.passFile(0, f, off, n, fl&^last))
+		}
 		r.ended = true
 	}
 	return r.passFile(0, f, off, n, fl)

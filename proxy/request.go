@@ -71,6 +71,8 @@ type Request struct {
 	// The response.
 	out        respHead
 	w          responseWriter
+	slice      *sliceState      // the response comes in slices
+	slicePart  bool             // this is a subrequest for one of them
 	beforeHead func(r *Request) // when the header filters are through
 	stages     []bodyStage
 	headerSent bool

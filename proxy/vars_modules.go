@@ -4,6 +4,7 @@ import "huidu/nginxconf"
 
 // moduleVars are the variables of the small modules.
 var moduleVars = map[string]getter{
+	"slice_range":         varSliceRange,
 	"fastcgi_script_name": func(r *Request) (string, bool) { s, _ := r.fastcgiSplit(); return s, true },
 	"fastcgi_path_info":   func(r *Request) (string, bool) { _, s := r.fastcgiSplit(); return s, true },
 	"uid_got":             varUIDGot,

@@ -23,6 +23,7 @@ var (
 		"--with-http_random_index_module",
 		"--with-http_realip_module",
 		"--with-http_secure_link_module",
+		"--with-http_slice_module",
 		"--with-http_ssl_module",
 		"--with-http_stub_status_module",
 		"--with-http_sub_module",
