@@ -65,7 +65,8 @@ type Config struct {
 	File   string // the main file's full path
 	Main   Main
 	Events Events
-	HTTP   *HTTP // nil when there is no http block
+	HTTP   *HTTP   // nil when there is no http block
+	Stream *Stream // nil when there is no stream block
 	// TempPaths are the folders of client_body_temp_path, proxy_temp_path,
 	// proxy_cache_path and their like, each once.
 	TempPaths []string

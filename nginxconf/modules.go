@@ -31,5 +31,6 @@ func modules() []moduleRows {
 			singleRow("epoll_events", CtxEvents, take1, checkNum).ignored(noWorkers),
 			singleRow("worker_aio_requests", CtxEvents, take1, checkNum).ignored(noWorkers)}},
 	}
+	list = append(list, streamRows()...)
 	return append(list, unsupportedModules()...)
 }

@@ -37,6 +37,7 @@ type level struct {
 	loc      *LocConf
 	up       *Upstream
 	rewrite  *[]RewriteOp
+	stream   *streamLevel
 }
 
 // field is a typed place in a level.

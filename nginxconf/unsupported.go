@@ -3,7 +3,7 @@ package nginxconf
 const (
 	noQUIC    = "HTTP/3 comes with a later release"
 	noHTTP2Up = "HTTP/2 to upstreams comes with a later release"
-	noStream  = "the stream module comes with a later release"
+	noStream  = "of the stream modules, plain and TLS proxying is supported"
 )
 
 // unsupportedModules are the modules that nginx has and huidu has not: their
@@ -236,20 +236,16 @@ post_acceptex e 1`)},
 		{"ngx_kqueue_module", specRows(Unsupported, "it is for another operating system", `
 kqueue_changes e 1
 kqueue_events e 1`)},
-		{"ngx_stream", specRows(Unsupported, noStream, `
-stream m 0 block`)},
 		{"ngx_stream_access_module", specRows(Unsupported, noStream, `
 allow TV 1
 deny TV 1`)},
 		{"ngx_stream_core_module", specRows(Unsupported, noStream, `
 error_log TV 1+
-listen V 1+
 preread_buffer_size TV 1
 preread_timeout TV 1
 proxy_protocol_timeout TV 1
 resolver TV 1+
 resolver_timeout TV 1
-server T 0 block
 server_name V 1+
 server_names_hash_bucket_size T 1
 server_names_hash_max_size T 1
@@ -280,21 +276,18 @@ pass V 1`)},
 		{"ngx_stream_proxy_module", specRows(Unsupported, noStream, `
 proxy_bind TV 1,2
 proxy_buffer_size TV 1
-proxy_connect_timeout TV 1
 proxy_download_rate TV 1
 proxy_downstream_buffer TV 1
 proxy_half_close TV flag
 proxy_next_upstream TV flag
 proxy_next_upstream_timeout TV 1
 proxy_next_upstream_tries TV 1
-proxy_pass V 1
 proxy_protocol TV 1
 proxy_requests TV 1
 proxy_responses TV 1
 proxy_socket_keepalive TV flag
 proxy_socket_rcvbuf TV 1
 proxy_socket_sndbuf TV 1
-proxy_ssl TV flag
 proxy_ssl_alpn TV 1+
 proxy_ssl_certificate TV 1
 proxy_ssl_certificate_cache TV 1,2,3
@@ -310,37 +303,29 @@ proxy_ssl_session_reuse TV flag
 proxy_ssl_trusted_certificate TV 1
 proxy_ssl_verify TV flag
 proxy_ssl_verify_depth TV 1
-proxy_timeout TV 1
 proxy_upload_rate TV 1
 proxy_upstream_buffer TV 1`)},
 		{"ngx_stream_realip_module", specRows(Unsupported, noStream, `
 set_real_ip_from TV 1`)},
-		{"ngx_stream_return_module", specRows(Unsupported, noStream, `
-return V 1`)},
 		{"ngx_stream_set_module", specRows(Unsupported, noStream, `
 set V 2`)},
 		{"ngx_stream_split_clients_module", specRows(Unsupported, noStream, `
 split_clients T 2 block`)},
 		{"ngx_stream_ssl_module", specRows(Unsupported, noStream, `
 ssl_alpn TV 1+
-ssl_certificate TV 1
 ssl_certificate_cache TV 1,2,3
 ssl_certificate_compression TV flag
-ssl_certificate_key TV 1
-ssl_ciphers TV 1
 ssl_client_certificate TV 1
 ssl_conf_command TV 2
 ssl_crl TV 1
 ssl_dhparam TV 1
 ssl_ecdh_curve TV 1
 ssl_ech_file TV 1
-ssl_handshake_timeout TV 1
 ssl_ocsp TV 1
 ssl_ocsp_cache TV 1
 ssl_ocsp_responder TV 1
 ssl_password_file TV 1
 ssl_prefer_server_ciphers TV flag
-ssl_protocols TV 1+
 ssl_reject_handshake TV flag
 ssl_session_cache TV 1,2
 ssl_session_ticket_key TV 1
@@ -357,9 +342,7 @@ ssl_verify_depth TV 1`)},
 ssl_preread TV flag`)},
 		{"ngx_stream_upstream", specRows(Unsupported, noStream, `
 resolver U 1+
-resolver_timeout U 1
-server U 1+
-upstream T 1 block`)},
+resolver_timeout U 1`)},
 		{"ngx_stream_upstream_hash_module", specRows(Unsupported, noStream, `
 hash U 1,2`)},
 		{"ngx_stream_upstream_least_conn_module", specRows(Unsupported, noStream, `

@@ -15,6 +15,7 @@ import (
 	"huidu/luacompat"
 	"huidu/nginxconf"
 	"huidu/proxy/netconn"
+	"huidu/proxy/stream"
 )
 
 // Version is what the server says it is ($nginx_version, Server header).
@@ -69,7 +70,8 @@ type Server struct {
 	accepted, total  atomic.Int64
 	reading, waiting atomic.Int64
 
-	h2 h2Workers
+	h2     h2Workers
+	stream *stream.Proxy
 }
 
 type connState uint8
@@ -107,6 +109,7 @@ func New(cfg *nginxconf.Config, opts Options) (*Server, error) {
 	}
 	s.workers.Store(int32(max(cfg.Main.WorkerProcesses.V, 1)))
 	s.router.Store(rt)
+	s.stream = stream.New(s.Logf)
 	return s, nil
 }
 
@@ -141,6 +144,13 @@ func (s *Server) listen(rt *Router) error {
 		o := &listener{key: key, ln: ln}
 		opened = append(opened, o)
 		s.listeners[key] = o
+	}
+	if err := s.stream.Apply(rt.cfg.Stream); err != nil {
+		for _, o := range opened {
+			o.ln.Close()
+			delete(s.listeners, o.key)
+		}
+		return err
 	}
 	return nil
 }
@@ -282,7 +292,7 @@ func (s *Server) Quit(ctx context.Context) error {
 	}
 	s.mu.Unlock()
 	finished := make(chan struct{})
-	go func() { s.wg.Wait(); close(finished) }()
+	go func() { s.stream.Quit(ctx); s.wg.Wait(); close(finished) }()
 	var err error
 	select {
 	case <-finished:
@@ -299,6 +309,7 @@ func (s *Server) Quit(ctx context.Context) error {
 func (s *Server) Stop() {
 	s.stopping.Store(true)
 	s.closeListeners()
+	s.stream.Stop()
 	s.interruptAll()
 	gone := make(chan struct{})
 	go func() { s.wg.Wait(); close(gone) }()
