@@ -1,7 +1,6 @@
 package luacompat
 
 import (
-	"container/list"
 	"errors"
 	"fmt"
 	"math"
@@ -102,9 +101,11 @@ func (d *Dict) Flush() {
 func (d *Dict) Dump() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	keys := make([]string, 0, len(d.items))
-	for k, it := range d.items {
-		keys = append(keys, fmt.Sprintf("%q=%v@%d", k, it.val, it.expires))
+	keys := make([]string, 0, d.count)
+	for ref := d.front; ref != 0; {
+		it := d.item(ref)
+		keys = append(keys, fmt.Sprintf("%q=%v@%d", it.key(), it.value(), it.expires()))
+		ref = slabRef(le32(it.b[itemNext:]))
 	}
 	sort.Strings(keys)
 	return fmt.Sprint(keys)
@@ -160,22 +161,6 @@ func (v dictValue) size() int {
 	return len(v.str)
 }
 
-// dictItem is one key of a dict.
-type dictItem struct {
-	key     string
-	val     dictValue
-	list    *list.List // of listNode when val.kind is kindList
-	expires int64      // unix ms, 0 never
-	flags   uint32
-	mem     slabRef
-	elem    *list.Element
-}
-
-type listNode struct {
-	val dictValue
-	mem slabRef
-}
-
 // Sizes of nginx's structures, for the account of memory.
 const (
 	dictNodeSize = 68 // rbtree node up to color, dict node up to data
@@ -204,15 +189,17 @@ type Dict struct {
 	size int64
 	now  func() time.Time
 
-	mu    sync.Mutex
-	items map[string]*dictItem
-	lru   list.List // front is the most recently used
-	slab  slab
+	mu          sync.Mutex
+	slab        slab
+	index       index
+	front, back slabRef // the most and the least recently used item
+	count       int     // of items
 }
 
 func newDict(name string, size int64, now func() time.Time) *Dict {
-	d := &Dict{name: name, size: size, now: now, items: map[string]*dictItem{}}
-	d.slab.init(size)
+	d := &Dict{name: name, size: size, now: now}
+	d.slab.init(size, d)
+	d.index.init(len(d.slab.mem), d)
 	d.slab.alloc(dictCtxSize)
 	d.slab.alloc(len(` in lua_shared_dict zone ""`) + len(name) + 1)
 	return d
@@ -242,18 +229,18 @@ func (d *Dict) store(op storeOp, key string, v dictValue, ttl int64, flags uint3
 	defer d.mu.Unlock()
 	now := d.nowMs()
 	d.expire(1, now)
-	it := d.items[key]
-	live := it != nil && !it.expired(now)
+	it := d.find(key)
+	live := !it.none() && !it.expired(now)
 	switch {
 	case op&opReplace != 0 && !live:
 		return false, errDictNotFound
 	case op&opAdd != 0 && live:
 		return false, errDictExists
 	}
-	if it != nil {
-		if v.kind != kindNil && it.val.kind != kindList && it.val.size() == v.size() {
-			d.lru.MoveToFront(it.elem)
-			it.val, it.flags, it.expires = v, flags, deadline(now, ttl)
+	if !it.none() {
+		if v.kind != kindNil && it.kind() != kindList && it.valueLen() == v.size() {
+			d.touch(it)
+			it.set(v, flags, deadline(now, ttl))
 			return false, nil
 		}
 		d.remove(it)
@@ -286,9 +273,7 @@ func (d *Dict) insert(key string, v dictValue, expires int64, flags uint32, evic
 			return forcible, errDictNoMemory
 		}
 	}
-	it := &dictItem{key: key, val: v, expires: expires, flags: flags, mem: mem}
-	it.elem = d.lru.PushFront(it)
-	d.items[key] = it
+	d.add(mem, key, v, flags, expires)
 	return forcible, nil
 }
 
@@ -301,18 +286,18 @@ func (d *Dict) lookup(key string, wantStale bool) (v dictValue, flags uint32, st
 	if !wantStale {
 		d.expire(1, now)
 	}
-	it := d.items[key]
-	if it == nil {
+	it := d.find(key)
+	if it.none() {
 		return dictValue{}, 0, false, nil
 	}
-	d.lru.MoveToFront(it.elem)
+	d.touch(it)
 	if stale = it.expired(now); stale && !wantStale {
 		return dictValue{}, 0, false, nil
 	}
-	if it.val.kind == kindList {
+	if it.kind() == kindList {
 		return dictValue{}, 0, false, errDictIsList
 	}
-	return it.val, it.flags, stale, nil
+	return it.value(), it.flags(), stale, nil
 }
 
 // incr adds by to a number; a missing key starts at init when hasInit.
@@ -321,23 +306,25 @@ func (d *Dict) incr(key string, by float64, hasInit bool, init float64, initTTL 
 	defer d.mu.Unlock()
 	now := d.nowMs()
 	d.expire(1, now)
-	it := d.items[key]
-	if it != nil && !it.expired(now) {
-		if it.val.kind != kindNumber {
+	it := d.find(key)
+	if !it.none() && !it.expired(now) {
+		if it.kind() != kindNumber {
 			return 0, false, errDictNotNumber
 		}
-		d.lru.MoveToFront(it.elem)
-		it.val.num += by
-		return it.val.num, false, nil
+		d.touch(it)
+		v := it.value()
+		v.num += by
+		it.setValue(v)
+		return v.num, false, nil
 	}
 	if !hasInit {
 		return 0, false, errDictNotFound
 	}
 	v := dictValue{kind: kindNumber, num: by + init}
-	if it != nil {
-		if it.val.kind != kindList && it.val.size() == 8 {
-			d.lru.MoveToFront(it.elem)
-			it.val, it.flags, it.expires = v, 0, deadline(now, initTTL)
+	if !it.none() {
+		if it.kind() != kindList && it.valueLen() == 8 {
+			d.touch(it)
+			it.set(v, 0, deadline(now, initTTL))
 			return v.num, false, nil
 		}
 		d.remove(it)
@@ -351,14 +338,15 @@ func (d *Dict) incr(key string, by float64, hasInit bool, init float64, initTTL 
 func (d *Dict) ttl(key string) (int64, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	it := d.items[key]
-	if it == nil {
+	it := d.find(key)
+	if it.none() {
 		return 0, errDictNotFound
 	}
-	if it.expires == 0 {
+	at := it.expires()
+	if at == 0 {
 		return 0, nil
 	}
-	return it.expires - d.nowMs(), nil
+	return at - d.nowMs(), nil
 }
 
 // setExpire gives a live key a new lifetime.
@@ -366,11 +354,11 @@ func (d *Dict) setExpire(key string, ttl int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.nowMs()
-	it := d.items[key]
-	if it == nil || it.expired(now) {
+	it := d.find(key)
+	if it.none() || it.expired(now) {
 		return errDictNotFound
 	}
-	it.expires = deadline(now, ttl)
+	it.setExpires(deadline(now, ttl))
 	return nil
 }
 
@@ -378,8 +366,10 @@ func (d *Dict) setExpire(key string, ttl int64) error {
 func (d *Dict) flushAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, it := range d.items {
-		it.expires = 1
+	for ref := d.front; ref != 0; {
+		it := d.item(ref)
+		it.setExpires(1)
+		ref = slabRef(le32(it.b[itemNext:]))
 	}
 	d.expire(0, d.nowMs())
 }
@@ -389,15 +379,16 @@ func (d *Dict) flushExpired(limit int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now, freed := d.nowMs(), 0
-	for e := d.lru.Back(); e != nil; {
-		prev := e.Prev()
-		if it := e.Value.(*dictItem); it.expired(now) {
+	for ref := d.back; ref != 0; {
+		it := d.item(ref)
+		prev := slabRef(le32(it.b[itemPrev:]))
+		if it.expired(now) {
 			d.remove(it)
 			if freed++; limit != 0 && freed == limit {
 				break
 			}
 		}
-		e = prev
+		ref = prev
 	}
 	return freed
 }
@@ -408,9 +399,11 @@ func (d *Dict) keys(limit int) []string {
 	defer d.mu.Unlock()
 	now := d.nowMs()
 	var keys []string
-	for e := d.lru.Back(); e != nil; e = e.Prev() {
-		if it := e.Value.(*dictItem); !it.expired(now) {
-			keys = append(keys, it.key)
+	for ref := d.back; ref != 0; {
+		it := d.item(ref)
+		ref = slabRef(le32(it.b[itemPrev:]))
+		if !it.expired(now) {
+			keys = append(keys, it.key())
 			if limit != 0 && len(keys) == limit {
 				break
 			}
@@ -430,12 +423,11 @@ func (d *Dict) freeSpace() int64 {
 // expired, with n 0 the oldest by force and then up to two expired ones.
 func (d *Dict) expire(n int, now int64) (freed int) {
 	for ; n < 3; n++ {
-		e := d.lru.Back()
-		if e == nil {
+		if d.back == 0 {
 			return freed
 		}
-		it := e.Value.(*dictItem)
-		if n != 0 && (it.expires == 0 || it.expires > now) {
+		it := d.item(d.back)
+		if n != 0 && !it.expired(now) {
 			return freed
 		}
 		d.remove(it)
@@ -443,19 +435,6 @@ func (d *Dict) expire(n int, now int64) (freed int) {
 	}
 	return freed
 }
-
-func (d *Dict) remove(it *dictItem) {
-	if it.list != nil {
-		for e := it.list.Front(); e != nil; e = e.Next() {
-			d.slab.release(e.Value.(listNode).mem)
-		}
-	}
-	d.lru.Remove(it.elem)
-	delete(d.items, it.key)
-	d.slab.release(it.mem)
-}
-
-func (it *dictItem) expired(now int64) bool { return it.expires != 0 && it.expires <= now }
 
 func deadline(now, ttl int64) int64 {
 	if ttl <= 0 {

@@ -2,6 +2,7 @@ package luacompat
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -49,8 +50,8 @@ func TestDictEviction(t *testing.T) {
 	}
 	d.flushAll()
 	d.flushExpired(0)
-	if len(d.items) != 0 || d.lru.Len() != 0 {
-		t.Errorf("%d items after flush", len(d.items))
+	if d.count != 0 || d.front != 0 || d.back != 0 {
+		t.Errorf("%d items after flush", d.count)
 	}
 }
 
@@ -135,5 +136,99 @@ func TestDictsReload(t *testing.T) {
 	}
 	if _, err := s.Declare("tiny", 100); err == nil {
 		t.Error("a zone too small was made")
+	}
+}
+
+// TestDictModel compares a dict that is large enough with a map, over values of
+// all kinds and sizes, and then finds its memory whole again.
+func TestDictModel(t *testing.T) {
+	d, _ := testDict(t, 4<<20)
+	free := d.freeSpace()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	model, lists := map[string]dictValue{}, map[string][]dictValue{}
+	value := func() dictValue {
+		switch rnd.IntN(4) {
+		case 0:
+			return dictValue{kind: kindNumber, num: rnd.Float64()}
+		case 1:
+			return dictValue{kind: kindBoolean, num: float64(rnd.IntN(2))}
+		}
+		n := rnd.IntN(1 << rnd.IntN(16))
+		return str(strings.Repeat(string(rune('a'+rnd.IntN(26))), n))
+	}
+	key := func() string {
+		i := rnd.IntN(150)
+		return fmt.Sprint("k", i, strings.Repeat("x", i*i/4)) // some need pages of their own
+	}
+	for step := range 20000 {
+		k := key()
+		switch op := rnd.IntN(10); {
+		case op < 4:
+			v := value()
+			if forcible, err := d.store(0, k, v, 0, 0); forcible || err != nil {
+				t.Fatalf("step %d: %v %v", step, forcible, err)
+			}
+			delete(lists, k)
+			model[k] = v
+		case op < 6:
+			v, _, _, err := d.lookup(k, false)
+			if _, is := lists[k]; is != (err == errDictIsList) {
+				t.Fatalf("step %d: list %v, %v", step, is, err)
+			}
+			if v != model[k] {
+				t.Fatalf("step %d: %v, want %v", step, v, model[k])
+			}
+		case op < 7:
+			d.store(0, k, dictValue{}, 0, 0)
+			delete(model, k)
+			delete(lists, k)
+		case op < 9:
+			v, left := value(), rnd.IntN(2) == 0
+			n, err := d.push(k, v, left)
+			if _, is := model[k]; is {
+				if err != errDictNotList {
+					t.Fatalf("step %d: push to a value: %v", step, err)
+				}
+				continue
+			}
+			if left {
+				lists[k] = append([]dictValue{v}, lists[k]...)
+			} else {
+				lists[k] = append(lists[k], v)
+			}
+			if n != len(lists[k]) || err != nil {
+				t.Fatalf("step %d: %d values of %d, %v", step, n, len(lists[k]), err)
+			}
+		default:
+			left := rnd.IntN(2) == 0
+			v, ok, _ := d.pop(k, left)
+			l := lists[k]
+			if ok != (len(l) > 0) {
+				t.Fatalf("step %d: pop %v of %d", step, ok, len(l))
+			}
+			if !ok {
+				continue
+			}
+			want := l[len(l)-1]
+			if left {
+				want, lists[k] = l[0], l[1:]
+			} else {
+				lists[k] = l[:len(l)-1]
+			}
+			if len(lists[k]) == 0 {
+				delete(lists, k)
+			}
+			if v != want {
+				t.Fatalf("step %d: popped %v, want %v", step, v, want)
+			}
+		}
+	}
+	if got, want := len(d.keys(0)), len(model)+len(lists); got != want || d.count != want {
+		t.Errorf("%d keys, count %d, want %d", got, d.count, want)
+	}
+	d.flushAll()
+	d.flushExpired(0)
+	if got := d.freeSpace(); got != free || d.count != 0 {
+		t.Errorf("%d bytes free, %d at first, %d items left", got, free, d.count)
 	}
 }
