@@ -156,6 +156,9 @@ func (l *lifter) node(n *nginxconf.Node, name string, phase luacompat.Phase) (*n
 		fmt.Fprintf(l.report, " and %d recorded", res.Recorded)
 	}
 	fmt.Fprintf(l.report, " requests (seed %d), %d of %d branches reached\n", res.Seed, res.Reached, res.Branches)
+	if res.Repeated > 0 {
+		fmt.Fprintf(l.report, "  %d runs were repeated: a timeout of the script passed while the machine was busy\n", res.Repeated)
+	}
 	for _, m := range res.Missing {
 		fmt.Fprintf(l.report, "  one way was never gone: %s\n", m)
 	}

@@ -71,7 +71,7 @@ func TestScripts(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, lift.Print(rule.Steps))
 			}
-			t.Logf("%d cases, %d of %d branches %q\n%s", res.Cases, res.Reached, res.Branches, res.Missing, lift.Print(rule.Steps))
+			t.Logf("%d cases, %d repeated, %d of %d branches %q\n%s", res.Cases, res.Repeated, res.Reached, res.Branches, res.Missing, lift.Print(rule.Steps))
 			if want := says["unreached"]; want != "" && strings.Join(res.Missing, "; ") == want {
 				return
 			}
