@@ -61,7 +61,6 @@ func (w *Worker) openModules() error {
 	stdlib.Loaded(L, "resty.core", w.module(L)) // ngx_lua loads it before anything else
 	for name, why := range map[string]string{
 		"ngx.pipe": "child processes are not available to scripts",
-		"ffi":      "there is no LuaJIT; the resty modules that need its ffi are replaced",
 	} {
 		stdlib.RefuseModule(L, name, why)
 	}
