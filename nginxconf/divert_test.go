@@ -16,7 +16,7 @@ http {
         location /fine { return 200; }
         location /cgi/ {
             location /cgi/static { root /srv; }
-            if ($arg_x) { fastcgi_pass 127.0.0.1:9; }
+            if ($arg_x) { uwsgi_pass 127.0.0.1:9; }
         }
         location = /auth { internal; grpc_pass 127.0.0.1:9; }
         location /asks { auth_request /auth; return 200; }
@@ -51,7 +51,7 @@ func TestDivert(t *testing.T) {
 			}
 		})
 	}
-	want := []string{"/cgi/: fastcgi_pass", "/cgi/static: fastcgi_pass", "/auth: grpc_pass", "/asks: location", "/odd: least_time",
+	want := []string{"/cgi/: uwsgi_pass", "/cgi/static: uwsgi_pass", "/auth: grpc_pass", "/asks: location", "/odd: least_time",
 		"/either: least_time", "/module: vhost_traffic_status_display", "/block: some_module", "/var: $geoip_city", "@named: mp4",
 		"server: dav_methods"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -17,7 +17,9 @@
 // level above, module by module, and a level that writes nothing of a module
 // shares its parent's struct.
 //
-// Load is the only entry; Rows and KnownVariables describe the table to other
+// Load is the only entry; Options.Observe tells of what it comes by, with
+// Options.Divert it leaves what is not supported to another gateway. Rows and
+// KnownVariables describe the table to other
 // tools. The package knows nothing of serving, and nothing of Lua beyond where
 // a Lua body ends.
 package nginxconf

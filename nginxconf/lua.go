@@ -156,8 +156,8 @@ func luaRows() []row {
 	add(luaPhase("server_rewrite_by_lua", ctxHS, srv(func(s *SrvConf) **LuaCode { return &s.LuaServerRewrite }))...)
 	add(luaPhase("ssl_certificate_by_lua", ctxHS, srv(func(s *SrvConf) **LuaCode { return &s.LuaSSLCertificate }))...)
 	add(luaPhase("ssl_client_hello_by_lua", ctxHS, srv(func(s *SrvConf) **LuaCode { return &s.LuaClientHello }))...)
-	add(luaPhase("ssl_session_fetch_by_lua", CtxHTTP, srv(func(s *SrvConf) **LuaCode { return &s.LuaSSLSessionFetch }))...)
-	add(luaPhase("ssl_session_store_by_lua", CtxHTTP, srv(func(s *SrvConf) **LuaCode { return &s.LuaSSLSessionStore }))...)
+	add(unsupportedRows(luaPhase("ssl_session_fetch_by_lua", CtxHTTP, srv(func(s *SrvConf) **LuaCode { return &s.LuaSSLSessionFetch })), noSessions)...)
+	add(unsupportedRows(luaPhase("ssl_session_store_by_lua", CtxHTTP, srv(func(s *SrvConf) **LuaCode { return &s.LuaSSLSessionStore })), noSessions)...)
 	add(luaPhase("balancer_by_lua", CtxUpstream, setBalancerBy)...)
 	add(blockOf("set_by_lua_block", ctxSSLI, take1, setSetByLua), custom("set_by_lua", ctxSSLI, twoMore, setSetByLua),
 		custom("set_by_lua_file", ctxSSLI, twoMore, setSetByLua))

@@ -1,10 +1,19 @@
 package nginxconf
 
 const (
-	noQUIC    = "HTTP/3 comes with a later release"
-	noHTTP2Up = "HTTP/2 to upstreams comes with a later release"
-	noStream  = "of the stream modules, plain and TLS proxying is supported"
+	noSessions = "TLS sessions are kept by Go's TLS stack"
+	noQUIC     = "HTTP/3 comes with a later release"
+	noHTTP2Up  = "HTTP/2 to upstreams comes with a later release"
+	noStream   = "of the stream modules, plain and TLS proxying is supported"
 )
+
+// unsupportedRows refuses rows that are otherwise complete.
+func unsupportedRows(rows []row, reason string) []row {
+	for i := range rows {
+		rows[i] = rows[i].unsupported(reason)
+	}
+	return rows
+}
 
 // unsupportedModules are the modules that nginx has and huidu has not: their
 // directives are known, and refused with the reason.
