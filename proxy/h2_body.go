@@ -137,6 +137,9 @@ func (st *h2Stream) readPart(r *Request) ([]byte, error) {
 			st.grow(n)
 		}
 	}
+	if len(st.in) == 0 && cap(st.in)+cap(st.cur) > bodyBuffer {
+		st.in, st.cur = nil, nil // a client that is slow holds no memory
+	}
 	var deadline time.Time
 	for len(st.in) == 0 && !st.inClosed && !st.gone && !st.interrupted {
 		if !st.wait(&st.wake, &deadline, r.loc.bodyTimeout) {
