@@ -1,10 +1,10 @@
 package nginxconf
 
 const (
-	noSessions = "TLS sessions are kept by Go's TLS stack"
-	noQUIC     = "HTTP/3 comes with a later release"
-	noHTTP2Up  = "HTTP/2 to upstreams comes with a later release"
-	noStream   = "of the stream modules, plain and TLS proxying is supported"
+	noLuaUp   = "TLS handshakes with upstreams run no scripts; proxy_ssl_verify and proxy_ssl_certificate are supported"
+	noQUIC    = "HTTP/3 comes with a later release"
+	noHTTP2Up = "HTTP/2 to upstreams comes with a later release"
+	noStream  = "of the stream modules, plain and TLS proxying is supported"
 )
 
 // unsupportedRows refuses rows that are otherwise complete.

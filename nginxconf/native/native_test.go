@@ -31,7 +31,7 @@ func sameConfig(a, b *nginxconf.Config) string {
 		cmp.Exporter(func(reflect.Type) bool { return true }),
 		cmp.FilterPath(func(p cmp.Path) bool {
 			switch p.Last().String() {
-			case ".ChunkName", ".Files", ".File":
+			case ".ChunkName", ".Files", ".File", ".Line":
 				return true
 			case ".Pos":
 				return p.Last().Type() == reflect.TypeFor[nginxconf.Pos]()

@@ -80,7 +80,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"too many arguments":        {"proxy_pass: http://a", "proxy_pass: [http://a, b]"},
 		"too few arguments":         {"set: [$a, 1]", "set: [$a]"},
 		"a mapping for an argument": {"proxy_pass: http://a", "proxy_pass: {a: b}"},
-		"an unsupported directive":  {"proxy_pass: http://a", "fastcgi_pass: 127.0.0.1:9000"},
+		"an unsupported directive":  {"proxy_pass: http://a", "uwsgi_pass: 127.0.0.1:9000"},
 		"servers without a list":    {"servers:\n  - listen: 80\n    routes:", "servers: 80\n  x:\n    routes:"},
 		"a location in an if":       {"{return: 403}", "{routes: {/: {}}}"},
 		"a text for a block":        {"events: {}", "events: yes please"},
