@@ -31,7 +31,7 @@ func HeaderText(s string) string { return escape(s, &headerValueSet) }
 // that it raises.
 func ExecOutcome(req Request, uri, more string) (Outcome, error) {
 	if uri == "" {
-		return Outcome{}, errors.New("The uri argument is empty")
+		return Outcome{}, errors.New("The uri argument is empty") //lint:ignore ST1005 ngx_lua words it so
 	}
 	path, args, ok := parseUnsafeURI(uri)
 	if !ok {

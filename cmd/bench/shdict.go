@@ -111,7 +111,7 @@ func runShdict(b *bench) (int, error) {
 	rate = float64(batches*dictBatch) / time.Since(began).Seconds()
 	say(bad == 0 && rate >= 100_000, "get, set, incr, get, ttl: %.0f operations/s, %d wrong, limit 100000", rate, bad)
 
-	if _, failed, err = fill("small"); err != nil {
+	if _, _, err = fill("small"); err != nil {
 		return missed, err
 	}
 	for _, check := range []string{"/ends?last=" + strconv.Itoa(dictKeys-1), "/expire"} {

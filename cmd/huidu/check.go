@@ -14,7 +14,7 @@ import (
 
 // checkFlags are the flags of huidu check.
 type checkFlags struct {
-	json, sarif, strict, noColor, all bool
+	json, sarif, strict, all bool
 	prefix, accessLog                 string
 	mapPath                           []string
 	fallback                          fallbackFlags

@@ -52,17 +52,14 @@ type checkReport struct {
 	maps     *mapping
 	surface  *luacompat.Surface
 	entries  []entry
-	modules  map[string]*moduleRead // by file
-	files    int                    // Lua files read
+	modules  map[string]bool // read, by file
+	files    int             // Lua files read
 	variable func(string) bool
 	dicts    map[string]bool
 	fallback *proxy.Fallback
 	away     []divertedPlace
 	log      *loggedRequests
 }
-
-// moduleRead is a Lua file that was read for its own sake.
-type moduleRead struct{ script *lint.Script }
 
 func newCheckReport(file string, opt nginxconf.Options, maps *mapping) (*checkReport, error) {
 	r := reportOf(coverage.Read(nginxconf.OSFiles{}, file, opt), maps)
@@ -84,7 +81,7 @@ func newCheckReport(file string, opt nginxconf.Options, maps *mapping) (*checkRe
 // reportOf is a report on what was read of a configuration, without its
 // scripts.
 func reportOf(cov *coverage.Report, maps *mapping) *checkReport {
-	r := &checkReport{cov: cov, maps: maps, modules: map[string]*moduleRead{}, dicts: map[string]bool{}}
+	r := &checkReport{cov: cov, maps: maps, modules: map[string]bool{}, dicts: map[string]bool{}}
 	for _, o := range cov.Items {
 		r.observed(o)
 	}
@@ -269,8 +266,8 @@ func (r *checkReport) module(file string, opt lint.Options, at []coverage.Place,
 		r.add(entry{verdict: vUnsupported, kind: "module", name: file, file: file, line: 1, why: errnoText(err), at: at})
 		return
 	}
-	if r.modules[file] == nil {
-		r.modules[file] = &moduleRead{}
+	if !r.modules[file] {
+		r.modules[file] = true
 		r.files++
 	}
 	opt.Phase = ""

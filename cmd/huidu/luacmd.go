@@ -130,7 +130,7 @@ func (o *luaOptions) program(stdin io.Reader) (*luacompat.Program, error) {
 	case o.file != "":
 		src, err := os.ReadFile(o.file)
 		if err != nil {
-			return nil, fmt.Errorf("Lua input file %s: %s", o.file, errnoText(err))
+			return nil, fmt.Errorf("input file %s: %s", o.file, errnoText(err))
 		}
 		prog.Chunks = append(prog.Chunks, luacompat.ProgramChunk{Name: "@" + o.file, Source: src})
 	}

@@ -115,10 +115,6 @@ func (s *state) assume(c term, truth bool) {
 		case c.Op == "and" && truth, c.Op == "or" && !truth:
 			s.assume(c.L, truth)
 			s.assume(c.R, truth)
-		case c.Op == "==" && !truth:
-			if _, isConst := c.R.(*expr.Const); isConst {
-				break
-			}
 		}
 	}
 }

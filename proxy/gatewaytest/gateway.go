@@ -25,7 +25,6 @@ const redisPort = "6379"
 // gateway is one gateway under test with everything around it.
 type gateway struct {
 	spec spec
-	load func(file string, opt nginxconf.Options) (*nginxconf.Config, error)
 	cfg  *nginxconf.Config
 	srv  *proxy.Server
 	logs logs
@@ -233,12 +232,12 @@ func (g *gateway) nameUpstreams() {
 	for _, up := range g.cfg.HTTP.Upstreams {
 		for _, s := range up.Servers {
 			for _, u := range g.upstreamsAt(s.Addrs) {
-				u.name = up.Name
+				u.rename(up.Name)
 			}
 		}
 	}
 	for _, u := range g.ups {
-		u.name = plainName(u.name)
+		u.rename(plainName(u.name))
 	}
 }
 

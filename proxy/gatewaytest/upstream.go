@@ -55,6 +55,13 @@ func newUpstream(addr string) (*upstream, error) {
 	return u, nil
 }
 
+// rename gives u another name; only the goroutine that starts the gateway does.
+func (u *upstream) rename(name string) {
+	u.mu.Lock()
+	u.name = name
+	u.mu.Unlock()
+}
+
 // serve begins to answer; mu is held or nobody else knows u.
 func (u *upstream) serve(ln net.Listener) {
 	srv := &http.Server{Handler: u}
@@ -104,7 +111,7 @@ func (u *upstream) close() { _ = u.set("down", 0) }
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	u.mu.Lock()
-	mode, delay, freed, a := u.mode, u.delay, u.freed, u.answer
+	name, mode, delay, freed, a := u.name, u.mode, u.delay, u.freed, u.answer
 	u.seen = append(u.seen, seenRequest(r, string(body)))
 	u.mu.Unlock()
 	if delay > 0 {
@@ -123,13 +130,13 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "reset":
 		panic(http.ErrAbortHandler)
 	}
-	w.Header().Set("X-Upstream", u.name)
+	w.Header().Set("X-Upstream", name)
 	if !a.isSet {
-		a.status, a.body = http.StatusOK, fmt.Sprintf("%s %s %s\n", u.name, r.Method, r.RequestURI)
+		a.status, a.body = http.StatusOK, fmt.Sprintf("%s %s %s\n", name, r.Method, r.RequestURI)
 		w.Header().Set("Content-Type", "text/plain")
 	}
-	for name, value := range a.headers {
-		w.Header().Set(name, value)
+	for key, value := range a.headers {
+		w.Header().Set(key, value)
 	}
 	if r.Method != http.MethodHead {
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))

@@ -17,7 +17,6 @@ type compiler struct {
 	scope  expr.Scope
 	stores map[string]int
 	addrs  map[int]*address // of stores that the first ask opens
-	err    error
 }
 
 // Compile checks and compiles a rule. Errors name the step's place.
