@@ -15,9 +15,9 @@ import (
 // checkFlags are the flags of huidu check.
 type checkFlags struct {
 	json, sarif, strict, all bool
-	prefix, accessLog                 string
-	mapPath                           []string
-	fallback                          fallbackFlags
+	prefix, accessLog        string
+	mapPath                  []string
+	fallback                 fallbackFlags
 }
 
 // newCheckCommand is huidu check: what will differ before it is switched.
