@@ -500,14 +500,19 @@ func TestProxyCutBody(t *testing.T) {
 			c := g.dial()
 			fmt.Fprintf(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 			resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil {
+			invalid := strings.HasSuffix(reply, "xx")
+			if err == nil {
+				var b []byte
+				if b, err = io.ReadAll(resp.Body); string(b) != "part" {
+					t.Errorf("buffering %s, %q: got %q", buffering, reply, b)
+				}
+			} else if !invalid { // an invalid chunk that came with the header leaves nothing to send
 				t.Fatal(err)
 			}
-			b, err := io.ReadAll(resp.Body)
-			if err != io.ErrUnexpectedEOF || string(b) != "part" {
-				t.Errorf("buffering %s, %q: got %q, %v", buffering, reply, b, err)
+			if err != io.ErrUnexpectedEOF {
+				t.Errorf("buffering %s, %q: %v", buffering, reply, err)
 			}
-			if strings.HasSuffix(reply, "xx") {
+			if invalid {
 				g.waitLog("upstream sent invalid chunked response while reading upstream")
 			} else {
 				g.waitLog("upstream prematurely closed connection while reading upstream")
