@@ -288,6 +288,7 @@ func TestExplainStore(t *testing.T) {
 	w.compare(raw)
 	port := w.redis.Port()
 	w.redis.Close()
+	time.Sleep(300 * time.Millisecond) // until the shared connections have noticed
 	w.compare(raw)
 	tr, err := w.explains.Explain(context.Background(), ExplainRequest{Raw: []byte(raw), Method: "GET"})
 	if err != nil {

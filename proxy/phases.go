@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -211,7 +212,7 @@ func (r *Request) contentPhase() rc {
 func (r *Request) findConfig() rc {
 	loc, _, slash := r.srv.tree.find(r, r.uri)
 	if r.main.tracing != nil {
-		r.traceLocation(firstLocation(slash, loc, r.srv.loc))
+		r.traceLocation(cmp.Or(slash, loc, r.srv.loc))
 	}
 	if slash != nil {
 		r.setLocation(slash)
@@ -327,14 +328,4 @@ func (r *Request) setExten() {
 			return
 		}
 	}
-}
-
-// firstLocation is the first one that is not nil.
-func firstLocation(list ...*location) *location {
-	for _, l := range list {
-		if l != nil {
-			return l
-		}
-	}
-	return nil
 }

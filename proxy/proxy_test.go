@@ -25,7 +25,6 @@ import (
 	"testing"
 	"time"
 
-	"huidu/luacompat/pcre"
 	"huidu/nginxconf"
 )
 
@@ -56,21 +55,7 @@ func startGateway(t testing.TB, http, server string) *gateway {
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg, diags := nginxconf.Load(nginxconf.OSFiles{}, file, nginxconf.Options{Prefix: g.dir + "/", CompileRegex: func(p string, noCase bool) ([]string, error) {
-		flags := pcre.Flags(0)
-		if noCase {
-			flags = pcre.Caseless
-		}
-		re, err := pcre.Compile(p, flags)
-		if err != nil {
-			return nil, err
-		}
-		var names []string
-		for _, n := range re.Names() {
-			names = append(names, n.Name)
-		}
-		return names, nil
-	}})
+	cfg, diags := nginxconf.Load(nginxconf.OSFiles{}, file, nginxconf.Options{Prefix: g.dir + "/", CompileRegex: namesOf})
 	if cfg == nil {
 		t.Fatal(diags.Err())
 	}
